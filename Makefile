@@ -1,0 +1,40 @@
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+
+help:           ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+$(VENV)/.ready: pyproject.toml scripts/setup
+	PYTHON=$(PYTHON) scripts/setup $(VENV)
+	@touch $@
+
+setup: $(VENV)/.ready   ## Install everything into .venv (and Chromium, where it is missing)
+
+demo: setup     ## Set up everything and run the main job on a simulated manager and real apps
+	$(BIN)/wsproxy demo
+
+test: setup     ## Set up and pass every test
+	$(BIN)/pytest --cov --cov-report=term:skip-covered --cov-report=xml
+	$(BIN)/python scripts/coverage_floor.py coverage.xml
+
+test-fast: setup  ## Tests without services, asyncio debug on
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -m pytest -m "not browser and not jupyter and not slow"
+
+check: setup    ## Everything short of tests: format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: setup      ## Format and apply safe fixes
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+shape:          ## Longest files, for review (aim: under 350 lines)
+	@find wsproxy -name '*.py' | xargs wc -l | sort -rn | sed -n '2,11p'
+
+news: setup     ## Preview the next changelog
+	$(BIN)/towncrier build --draft --version next
+
+.PHONY: help setup demo test test-fast check fmt shape news

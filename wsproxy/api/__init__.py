@@ -1,0 +1,1 @@
+"""The control API (aiohttp): the two dialects, versions, circuits, health."""

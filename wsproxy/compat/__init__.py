@@ -1,0 +1,1 @@
+"""Compatibility: the address zoo."""

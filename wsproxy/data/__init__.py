@@ -1,0 +1,1 @@
+"""Traffic: listeners, the HTTP exchange, tunnels, replies, activity."""
