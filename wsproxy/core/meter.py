@@ -1,7 +1,7 @@
 """What one circuit has carried: plain integers that the data plane counts up (design 5.9).
 
-There are two clocks. ``last_open`` says that some connection was open; ``last_user_bytes`` says that
-the user's side sent something. A notebook left open in a tab moves the first and not the second.
+There are two clocks. ``last_open`` says that some connection was open; ``last_user_bytes`` says
+that the user's side sent something. A notebook left open in a tab moves only the first.
 """
 
 from dataclasses import dataclass
