@@ -49,27 +49,56 @@ class ApiPolicy:
     own_version: Version
     cross_origin: CrossOrigin
     host_allowed: Callable[[str, bool], bool]
+    one_request: bool = False  # close after each answer: the next request may not be ours (front)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What the middlewares know of a handler: its endpoint, and the methods of its path."""
+
+    endpoint: Endpoint
+    methods: tuple[str, ...]
+
+
+_ROWS: web.AppKey[dict[Handler, _Row]] = web.AppKey("rows", dict)
 
 
 def build(endpoints: Iterable[Endpoint], policy: ApiPolicy) -> web.Application:
-    """The application. GET endpoints answer HEAD too; every path answers OPTIONS."""
+    """The application. GET endpoints answer HEAD too; every path answers OPTIONS, and 405."""
     app = web.Application(client_max_size=BODY_LIMIT, middlewares=_Middlewares(policy).in_order())
+    app[_ROWS] = {}
     by_path: dict[str, list[Endpoint]] = defaultdict(list)
     for endpoint in endpoints:
         by_path[endpoint.path].append(endpoint)
     for path, rows in by_path.items():
-        methods = _methods(rows)
-        for row in rows:
-            served = _Served(row, methods, row.handler)
-            app.router.add_route(row.method, path, served)
-            if row.method == hdrs.METH_GET and hdrs.METH_HEAD not in {r.method for r in rows}:
-                app.router.add_route(hdrs.METH_HEAD, path, served)
-        if hdrs.METH_OPTIONS not in {row.method for row in rows}:
-            app.router.add_route(hdrs.METH_OPTIONS, path, _Served(rows[0], methods, _no_content))
-        app.router.add_route(
-            hdrs.METH_ANY, path, _Served(rows[0], methods, _refuse_method(methods))
-        )
+        _add_path(app, path, rows)
     return app
+
+
+def _add_path(app: web.Application, path: str, rows: Sequence[Endpoint]) -> None:
+    handlers = {row.method: (row, row.handler) for row in rows}
+    if hdrs.METH_GET in handlers:
+        handlers.setdefault(hdrs.METH_HEAD, handlers[hdrs.METH_GET])
+    handlers.setdefault(hdrs.METH_OPTIONS, (rows[0], _no_content))
+    methods = tuple(handlers)
+    handlers[hdrs.METH_ANY] = (rows[0], _refuse_method(methods))
+    for method, (row, handler) in handlers.items():
+        served = _own(handler)
+        app[_ROWS][served] = _Row(row, methods)
+        app.router.add_route(method, path, served)
+
+
+def _own(handler: Handler) -> Handler:
+    """A function of its own for each route, so that it can be a key."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        return await handler(request)
+
+    return serve
+
+
+async def _no_content(request: web.Request) -> web.StreamResponse:
+    return web.Response(status=204)
 
 
 def _refuse_method(methods: tuple[str, ...]) -> Handler:
@@ -79,42 +108,12 @@ def _refuse_method(methods: tuple[str, ...]) -> Handler:
     return refuse
 
 
-def _methods(rows: Sequence[Endpoint]) -> tuple[str, ...]:
-    methods = dict.fromkeys(row.method for row in rows)
-    if hdrs.METH_GET in methods:
-        methods[hdrs.METH_HEAD] = None
-    methods[hdrs.METH_OPTIONS] = None
-    return tuple(methods)
+_UNKNOWN = _Row(Endpoint("*", "", _no_content), ())
+"""Stands for a path that nothing serves."""
 
 
-async def _no_content(request: web.Request) -> web.StreamResponse:
-    return web.Response(status=204)
-
-
-class _Served:
-    """A handler that the middlewares can ask for its row of the table."""
-
-    def __init__(self, endpoint: Endpoint, methods: tuple[str, ...], handler: Handler) -> None:
-        self.endpoint = endpoint
-        self.methods = methods
-        self._handler = handler
-
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
-        return await self._handler(request)
-
-
-_UNKNOWN = Endpoint("*", "", _no_content)
-"""Stands for the endpoint of a path that nothing serves."""
-
-
-def _served(request: web.Request) -> _Served | None:
-    handler = request.match_info.handler
-    return handler if isinstance(handler, _Served) else None
-
-
-def _endpoint(request: web.Request) -> Endpoint:
-    served = _served(request)
-    return served.endpoint if served is not None else _UNKNOWN
+def _row(request: web.Request) -> _Row:
+    return request.app[_ROWS].get(request.match_info.handler, _UNKNOWN)
 
 
 class _Middlewares:
@@ -122,31 +121,35 @@ class _Middlewares:
         self._policy = policy
 
     def in_order(self) -> list[Middleware]:
-        return [web.middleware(step) for step in (self.seal, self.cross, self.problems, self.hosts)]
+        return [self.seal, self.cross, self.problems, self.hosts]
 
     def _version(self, request: web.Request) -> Version:
-        return _endpoint(request).version or self._policy.own_version
+        return _row(request).endpoint.version or self._policy.own_version
 
+    @web.middleware
     async def seal(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await handler(request)
         response.headers.setdefault(VERSION_HEADER, self._version(request).value)
         response.headers.setdefault(SPEAKER_HEADER, Speaker.GATEWAY.value)
+        response.headers.setdefault(hdrs.SERVER, "wsproxy")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if self._policy.one_request:
+            response.force_close()
         return response
 
+    @web.middleware
     async def cross(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        endpoint = _endpoint(request)
+        row = _row(request)
         response = await handler(request)
-        served = _served(request)
         asks_first = (
             request.method == hdrs.METH_OPTIONS
             and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
         )
-        if asks_first and served is not None and response.status < 400:
-            pairs = self._policy.cross_origin.preflight(endpoint.cors, request, served.methods)
+        if asks_first and response.status < 400:
+            pairs = self._policy.cross_origin.preflight(row.endpoint.cors, request, row.methods)
         else:
             origin = request.headers.get(hdrs.ORIGIN)
-            pairs = self._policy.cross_origin.answer(endpoint.cors, origin)
+            pairs = self._policy.cross_origin.answer(row.endpoint.cors, origin)
         for name, value in pairs:
             if name.lower() == "vary":
                 response.headers.add(name, value)
@@ -154,6 +157,7 @@ class _Middlewares:
                 response.headers[name] = value
         return response
 
+    @web.middleware
     async def problems(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
@@ -176,9 +180,10 @@ class _Middlewares:
         accept = request.headers.get(hdrs.ACCEPT)
         return problem_response(problem, accept, self._version(request))
 
+    @web.middleware
     async def hosts(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         host = request.headers.get(hdrs.HOST, "")
-        if not self._policy.host_allowed(host, _endpoint(request).host_checked):
+        if not self._policy.host_allowed(host, _row(request).endpoint.host_checked):
             message = "Add the name to `hosts` in [gateway] if it should be served."
             raise ProblemError(Problem("host-not-allowed", msg=message))
         return await handler(request)

@@ -1,0 +1,83 @@
+"""The control API as a protocol factory: the listener hands it connections (data.site.HandOver).
+
+The listener has already read and checked the first head strictly; what aiohttp itself refuses on a
+later request of the same connection must still be a problem document with the version header.
+"""
+
+import asyncio
+
+from aiohttp import web
+
+from wsproxy.api.answers import problem_response
+from wsproxy.core.problem import Problem
+from wsproxy.core.wire import SPEAKER_HEADER, VERSION_HEADER, Speaker, Version
+
+KEEP_ALIVE = 30.0
+"""Seconds an idle connection stays open (protocol 4.1)."""
+
+STOPPING = 5.0
+"""Seconds running handlers get when the API is closed."""
+
+
+class ApiServer:
+    """Runs one application without a listener of its own."""
+
+    def __init__(self, app: web.Application, version: Version) -> None:
+        self._runner = web.AppRunner(
+            app,
+            handle_signals=False,
+            access_log=None,
+            keepalive_timeout=KEEP_ALIVE,
+            shutdown_timeout=STOPPING,
+        )
+        self._version = version
+
+    async def start(self) -> None:
+        await self._runner.setup()
+
+    def protocol(self) -> asyncio.Protocol:
+        """A protocol for one connection."""
+        server = self._runner.server
+        assert server is not None, "the API was not started"
+        loop = asyncio.get_running_loop()
+        return _Handler(self._version, server, loop)
+
+    async def close(self) -> None:
+        """Let running requests finish for a moment, then end every connection."""
+        await self._runner.cleanup()
+
+
+class _Handler(web.RequestHandler):
+    __slots__ = ("_version",)
+
+    def __init__(
+        self, version: Version, server: web.Server, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # None is how aiohttp's own runner says "off"
+            keepalive_timeout=KEEP_ALIVE,
+        )
+        self._version = version
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What aiohttp's parser refuses: a problem, and the connection is closed after it."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun; the client must see it cut")
+        if status >= 500:
+            self.log_exception("the control API failed", exc_info=exc)
+            problem = Problem("internal-server-error")
+        else:
+            problem = Problem("malformed-request")
+        response = problem_response(problem, None, self._version)
+        response.headers[VERSION_HEADER] = self._version.value
+        response.headers[SPEAKER_HEADER] = Speaker.GATEWAY.value
+        response.force_close()
+        return response
