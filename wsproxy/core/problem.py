@@ -70,7 +70,7 @@ CATALOGUE: Mapping[str, Entry] = {
         502, "Cannot connect to Backend.AI kernel.", "container_connect_refused"
     ),
     "container-unresolvable": Entry(
-        502, "The container's name has no address.", "container_resolve"
+        502, "The container's name has no address.", "container_resolve_none"
     ),
     "container-unreachable": Entry(
         502, "The container cannot be reached.", "container_connect_net"
