@@ -1,0 +1,49 @@
+"""Front mode: which requests are the gateway's own, and which of the others end a session.
+
+The gateway then stands before a manager or a web server. What it serves itself is listed here
+exactly, because everything else belongs to the server behind it, new routes of later releases
+included (design 8).
+"""
+
+import re
+from urllib.parse import unquote
+
+_OWN_EXACT = frozenset(
+    {"/status", "//status", "/conf", "/setup", "/v2/conf", "/redirect"}
+    | {"/sftp", "/sshd", "/vnc", "/xrdp"}
+    | {"/api/slots", "/v1/api/slots", "/v1/api/worker"}
+)
+
+_OWN_BELOW = (
+    "/proxy",
+    "/v2/proxy",
+    "/api/circuit",
+    "/api/circuits",
+    "/api/worker",
+    "/v1/api/circuit",
+)
+
+_VERSION_ROUTE = re.compile(r"(?:/func)?/scaling-groups/[^/]+/wsproxy-version")
+
+_SESSION = re.compile(r"(?:/func)?(?:/v\d+)?/session/([^/]+)/?")
+
+DELETION_STATUSES = range(200, 300)
+
+
+def owns(path: str) -> bool:
+    """Whether the gateway answers ``path`` (as sent, without the query) itself.
+
+    >>> owns("/v2/proxy/T/S/add"), owns("/session/S"), owns("/scaling-groups/g/wsproxy-version")
+    (True, False, True)
+    """
+    if path in _OWN_EXACT or _VERSION_ROUTE.fullmatch(path):
+        return True
+    return any(path == prefix or path.startswith(prefix + "/") for prefix in _OWN_BELOW)
+
+
+def ended_session(method: str, path: str) -> str | None:
+    """The session (id or name) that a request deletes if it succeeds (protocol 8.3), or None."""
+    if method != "DELETE":
+        return None
+    match = _SESSION.fullmatch(path)
+    return unquote(match[1]) if match else None
