@@ -1,0 +1,362 @@
+"""The relay on real sockets, under asyncio's loop and under uvloop."""
+
+import asyncio
+import hashlib
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import uvloop
+
+from wsproxy.core.meter import Meter
+from wsproxy.core.relay import Party, RelayEnd
+from wsproxy.net.pump import HIGH_WATER, Relay
+
+DEADLINE = 20.0
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+Run = Callable[[Callable[[], Awaitable[None]]], None]
+
+
+@pytest.fixture(params=sorted(LOOPS))
+def run(request) -> Run:
+    def runner(case):
+        async def limited() -> None:
+            async with asyncio.timeout(DEADLINE):
+                await case()
+
+        with asyncio.Runner(loop_factory=LOOPS[request.param]) as made:
+            made.run(limited())
+
+    return runner
+
+
+class _Grab(asyncio.Protocol):
+    """Keeps the transport, and what came before the relay took it over."""
+
+    def __init__(self) -> None:
+        self.made: asyncio.Future[asyncio.Transport] = asyncio.get_running_loop().create_future()
+        self.early = b""
+
+    def connection_made(self, transport):
+        self.made.set_result(transport)
+
+    def data_received(self, data):
+        self.early += data
+
+
+class Peer:
+    """A plain non-blocking socket at one end."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._loop = asyncio.get_running_loop()
+
+    async def send(self, data: bytes) -> None:
+        await self._loop.sock_sendall(self.sock, data)
+
+    async def read(self, size: int) -> bytes:
+        got = b""
+        while len(got) < size and (piece := await self._loop.sock_recv(self.sock, size - len(got))):
+            got += piece
+        return got
+
+    async def rest(self) -> bytes:
+        parts = []
+        while piece := await self._loop.sock_recv(self.sock, 1 << 18):
+            parts.append(piece)
+        return b"".join(parts)
+
+    def finish(self) -> None:
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+
+class Rig:
+    """client ══ relay ══ app, with the relay not started yet."""
+
+    def __init__(self, client: Peer, app: Peer, inner: asyncio.Transport, outer: asyncio.Transport):
+        self.client, self.app = client, app
+        self.inner, self.outer = inner, outer  # the relay's transports to the client, to the app
+        self.meter = Meter()
+        self.ends: list[RelayEnd] = []
+        self.ended = asyncio.Event()
+
+    def relay(self, **options) -> Relay:
+        return Relay(self.inner, self.outer, self.meter, self._end, now=lambda: 7.0, **options)
+
+    def start(self, **options) -> Relay:
+        relay = self.relay(**options)
+        relay.start()
+        return relay
+
+    def _end(self, end: RelayEnd) -> None:
+        self.ends.append(end)
+        self.ended.set()
+
+    async def end(self) -> RelayEnd:
+        await self.ended.wait()
+        await asyncio.sleep(0)
+        assert len(self.ends) == 1
+        return self.ends[0]
+
+
+async def _pair() -> tuple[Peer, asyncio.Transport]:
+    loop = asyncio.get_running_loop()
+    listener = socket.create_server(("127.0.0.1", 0))
+    near = socket.create_connection(listener.getsockname())
+    far, _ = listener.accept()
+    listener.close()
+    near.setblocking(False)
+    far.setblocking(False)
+    grab = _Grab()
+    await loop.connect_accepted_socket(lambda: grab, far)
+    return Peer(near), await grab.made
+
+
+@asynccontextmanager
+async def rig():
+    client, inner = await _pair()
+    app, outer = await _pair()
+    made = Rig(client, app, inner, outer)
+    try:
+        yield made
+    finally:
+        for transport in (inner, outer):
+            if not transport.is_closing():
+                transport.abort()
+        for peer in (client, app):
+            peer.sock.close()
+        await asyncio.sleep(0)
+
+
+def test_bytes_pass_both_ways_after_what_came_early(run):
+    async def case():
+        async with rig() as r:
+            r.start(early_to_upstream=b"early ", early_to_client=b"hello ")
+            await r.client.send(b"question")
+            assert await r.app.read(14) == b"early question"
+            await r.app.send(b"answer")
+            assert await r.client.read(12) == b"hello answer"
+            assert (r.meter.bytes_in, r.meter.bytes_out) == (14, 12)
+            assert r.meter.last_user_bytes == 7.0
+
+    run(case)
+
+
+def test_the_apps_bytes_do_not_move_the_users_clock(run):
+    async def case():
+        async with rig() as r:
+            r.start()
+            await r.app.send(b"tick")
+            assert await r.client.read(4) == b"tick"
+            assert r.meter.last_user_bytes == 0.0
+
+    run(case)
+
+
+def test_a_client_that_half_closes_still_gets_the_answer(run):
+    async def case():
+        async with rig() as r:
+            r.start()
+            await r.client.send(b"all I say")
+            r.client.finish()
+            assert await r.app.rest() == b"all I say"
+            await r.app.send(b"late answer")
+            r.app.sock.close()
+            assert await r.client.rest() == b"late answer"
+            end = await r.end()
+            assert (end.first, end.clean) == (Party.CLIENT, True)
+
+    run(case)
+
+
+def test_an_app_that_half_closes_still_hears_the_client(run):
+    async def case():
+        async with rig() as r:
+            r.start()
+            await r.app.send(b"bye")
+            r.app.finish()
+            assert await r.client.rest() == b"bye"
+            await r.client.send(b"one more thing")
+            r.client.finish()
+            assert await r.app.rest() == b"one more thing"
+            end = await r.end()
+            assert (end.first, end.clean) == (Party.UPSTREAM, True)
+
+    run(case)
+
+
+def test_a_reset_of_the_client_resets_the_app(run):
+    async def case():
+        async with rig() as r:
+            r.start()
+            await r.client.send(b"x")
+            await r.app.read(1)
+            r.client.reset()
+            with pytest.raises(ConnectionResetError):
+                await r.app.rest()
+            end = await r.end()
+            assert (end.first, end.clean) == (Party.CLIENT, False)
+
+    run(case)
+
+
+def test_a_reset_of_the_app_is_no_clean_end_for_the_client(run):
+    async def case():
+        async with rig() as r:
+            r.start()
+            await r.client.send(b"x")
+            await r.app.read(1)
+            r.app.reset()
+            with pytest.raises(ConnectionResetError):
+                await r.client.rest()
+            end = await r.end()
+            assert (end.first, end.clean) == (Party.UPSTREAM, False)
+
+    run(case)
+
+
+@pytest.mark.parametrize("side", ["client", "app"])
+def test_a_side_that_does_not_read_stops_the_other_and_loses_nothing(run, side):
+    async def case():
+        async with rig() as r:
+            r.start()
+            slow, fast = (r.client, r.app) if side == "client" else (r.app, r.client)
+            towards = r.inner if side == "client" else r.outer
+            block = os.urandom(1 << 20)
+            sent = asyncio.get_running_loop().create_task(_send_blocks(fast, block, 48))
+            peak = await _fill(towards)
+            assert not sent.done()
+            assert HIGH_WATER < peak <= HIGH_WATER + (1 << 19)
+            assert hashlib.sha256(await slow.read(48 << 20)).digest() == _hash(block, 48)
+            await sent
+
+    run(case)
+
+
+async def _send_blocks(peer: Peer, block: bytes, count: int) -> None:
+    for _ in range(count):
+        await peer.send(block)
+
+
+async def _fill(transport: asyncio.Transport) -> int:
+    """Wait until the write buffer is over its limit and grows no more."""
+    before = -1
+    while (size := transport.get_write_buffer_size()) <= HIGH_WATER or size != before:
+        before = size
+        await asyncio.sleep(0.02)
+    return size
+
+
+def _hash(block: bytes, count: int) -> bytes:
+    digest = hashlib.sha256()
+    for _ in range(count):
+        digest.update(block)
+    return digest.digest()
+
+
+def test_a_buffer_that_was_full_before_the_relay_came_still_pauses_the_other_side(run):
+    async def case():
+        async with rig() as r:
+            before = os.urandom(12 << 20)
+            r.inner.write(before)  # the former protocol of the transport is told to pause, not us
+            r.start()
+            block = os.urandom(1 << 20)
+            sent = asyncio.get_running_loop().create_task(_send_blocks(r.app, block, 32))
+            await asyncio.sleep(0.1)
+            assert not sent.done()
+            assert r.inner.get_write_buffer_size() <= len(before)
+            assert await r.client.read(len(before)) == before
+            assert hashlib.sha256(await r.client.read(32 << 20)).digest() == _hash(block, 32)
+            await sent
+
+    run(case)
+
+
+def test_close_lets_what_was_written_leave(run):
+    async def case():
+        async with rig() as r:
+            relay = r.start()
+            body = os.urandom(8 << 20)
+            r.inner.write(body)
+            relay.close()
+            relay.close()
+            assert await r.client.rest() == body
+            assert await r.app.rest() == b""
+            end = await r.end()
+            assert (end.first, end.clean) == (Party.GATEWAY, True)
+
+    run(case)
+
+
+def test_abort_ends_both_at_once(run):
+    async def case():
+        async with rig() as r:
+            relay = r.start()
+            relay.abort()
+            for peer in (r.client, r.app):
+                with pytest.raises(ConnectionResetError):
+                    await peer.rest()
+            assert (await r.end()).first is Party.GATEWAY
+            assert "ENDED" in repr(relay)
+
+    run(case)
+
+
+def test_a_closed_side_that_takes_no_bytes_is_not_waited_for(run):
+    async def case():
+        async with rig() as r:
+            relay = r.start(linger=0.05)
+            r.inner.write(bytes(24 << 20))
+            relay.close()
+            await r.end()
+            assert r.inner.is_closing()
+
+    run(case)
+
+
+def test_an_end_that_was_read_before_the_relay_came_is_passed_on(run):
+    async def case():
+        async with rig() as r:
+            r.relay().start(client_ended=True)
+            assert await r.app.rest() == b""
+            await r.app.send(b"answer")
+            assert await r.client.read(6) == b"answer"
+            r.app.finish()
+            assert (await r.end()).first is Party.CLIENT
+
+    run(case)
+
+
+def test_a_side_that_left_before_the_relay_came_ends_the_other(run):
+    async def case():
+        async with rig() as r:
+            r.inner.abort()
+            await asyncio.sleep(0)
+            r.start()
+            assert await r.app.rest() == b""
+            end = await r.end()
+            assert (end.first, end.clean) == (Party.CLIENT, True)
+
+    run(case)
+
+
+def test_a_side_that_breaks_while_the_other_is_full_ends_both(run):
+    async def case():
+        async with rig() as r:
+            r.start()
+            r.inner.write(os.urandom(24 << 20))  # the client reads nothing
+            r.app.reset()
+            r.outer.write(b"so that the reset is noticed")
+            with pytest.raises(ConnectionResetError):
+                await r.client.rest()
+            end = await r.end()
+            assert (end.first, end.clean) == (Party.UPSTREAM, False)
+
+    run(case)

@@ -1,0 +1,231 @@
+"""Copies bytes between two transports until both directions ended (design 4, 5).
+
+The decisions are in ``core.relay``; here are the two protocols that carry them out. Nothing awaits:
+a chunk that arrives is written at once, and a side whose write buffer is full pauses the reading of
+the other. Works on any ``asyncio.Transport``: sockets, TLS, the tunnel through the manager.
+"""
+
+import asyncio
+import socket
+import struct
+import time
+from collections.abc import Callable
+
+from wsproxy.core.meter import Meter
+from wsproxy.core.relay import Action, Event, Party, RelayEnd, State, party_of, step
+
+HIGH_WATER = 256 * 1024
+"""Bytes that may wait in one side's write buffer before the other side is not read any more."""
+
+LINGER = 15.0
+"""Seconds without progress after which a closed side that takes no bytes is aborted."""
+
+_RESET = struct.pack("ii", 1, 0)
+
+
+class _Half(asyncio.Protocol):
+    """One side: what arrives here is written to ``other``."""
+
+    def __init__(self, relay: "Relay", own: asyncio.Transport, other: asyncio.Transport) -> None:
+        self._relay = relay
+        self._other = other
+        self.transport = own
+        self.lost = False
+
+    def data_received(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def eof_received(self) -> bool:
+        """Keep the connection for the other direction, where the transport can."""
+        self._relay.happened(self.ended)
+        return self.transport.can_write_eof()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.lost:
+            self.lost = True
+            self._relay.happened(self.closed if error is None else self.broke, error)
+
+    def pause_writing(self) -> None:
+        if not self._other.is_closing():
+            self._other.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.transport.set_write_buffer_limits(high=HIGH_WATER)
+        if not self._other.is_closing():
+            self._other.resume_reading()
+
+    ended: Event
+    closed: Event
+    broke: Event
+
+
+class _Client(_Half):
+    ended, closed, broke = Event.CLIENT_ENDED, Event.CLIENT_CLOSED, Event.CLIENT_BROKE
+
+    def data_received(self, data: bytes) -> None:
+        if not self._other.is_closing():
+            self._other.write(data)
+            self._relay.count_in(len(data))
+
+
+class _Upstream(_Half):
+    ended, closed, broke = Event.UPSTREAM_ENDED, Event.UPSTREAM_CLOSED, Event.UPSTREAM_BROKE
+
+    def data_received(self, data: bytes) -> None:
+        if not self._other.is_closing():
+            self._other.write(data)
+            self._relay.meter.bytes_out += len(data)
+
+
+class Relay:
+    """One client, one upstream, bytes both ways.
+
+    ``early_to_upstream`` and ``early_to_client`` are bytes that were read before the relay got the
+    transports. ``on_end`` is called exactly once, when both connections are gone; the relay never
+    awaits and never raises into the loop.
+    """
+
+    def __init__(
+        self,
+        client: asyncio.Transport,
+        upstream: asyncio.Transport,
+        meter: Meter,
+        on_end: Callable[[RelayEnd], None],
+        early_to_upstream: bytes = b"",
+        early_to_client: bytes = b"",
+        *,
+        now: Callable[[], float] = time.time,
+        linger: float = LINGER,
+    ) -> None:
+        self.meter = meter
+        self._on_end = on_end
+        self._now = now
+        self._linger = linger
+        self._client: _Half = _Client(self, client, upstream)
+        self._upstream: _Half = _Upstream(self, upstream, client)
+        self._early = (early_to_upstream, early_to_client)
+        self._state = State.BOTH
+        self._first: Party | None = None
+        self._error: Exception | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting = (-1, -1)
+
+    def __repr__(self) -> str:
+        return f"Relay({self._state.name}, in={self.meter.bytes_in}, out={self.meter.bytes_out})"
+
+    def start(self, *, client_ended: bool = False, upstream_ended: bool = False) -> None:
+        """Take both transports over. ``*_ended``: that side's end of stream was already read."""
+        halves = (self._client, self._upstream)
+        for half in halves:
+            half.transport.set_protocol(half)
+        to_upstream, to_client = self._early
+        self._early = (b"", b"")
+        if to_upstream:
+            self._client.data_received(to_upstream)
+        if to_client:
+            self._upstream.data_received(to_client)
+        if not any(half.transport.is_closing() for half in halves):
+            for half in halves:
+                half.transport.resume_reading()
+            for half in halves:
+                _limit_buffer(half)
+        for half, ended in zip(halves, (client_ended, upstream_ended), strict=True):
+            if half.transport.is_closing():
+                half.connection_lost(None)
+            elif ended:
+                self.happened(half.ended)
+
+    def close(self) -> None:
+        """End both sides; what was written still leaves."""
+        self.happened(Event.CLOSE_ASKED)
+
+    def abort(self) -> None:
+        """End both sides now."""
+        self.happened(Event.ABORT_ASKED)
+
+    def count_in(self, size: int) -> None:
+        """The user sent something: the second clock moves (design 5.9)."""
+        meter = self.meter
+        meter.bytes_in += size
+        meter.last_user_bytes = self._now()
+
+    def happened(self, event: Event, error: Exception | None = None) -> None:
+        """Take one step of the table."""
+        other = self._client if party_of(event) is Party.UPSTREAM else self._upstream
+        half_close = other.transport.can_write_eof() and not other.transport.is_closing()
+        self._state, action = step(self._state, event, half_close=half_close)
+        if self._first is None:
+            self._first = party_of(event)
+        if action is not Action.NOTHING:
+            self._act(action, error)
+        if self._client.lost and self._upstream.lost:
+            self._finish()
+
+    def _act(self, action: Action, error: Exception | None) -> None:
+        if action is Action.FINISH_UPSTREAM:
+            self._upstream.transport.write_eof()
+        elif action is Action.FINISH_CLIENT:
+            self._client.transport.write_eof()
+        else:
+            self._error = error
+            for half in self._open_halves():
+                if action is Action.CUT:
+                    _cut(half.transport)
+                else:
+                    half.transport.close()
+            self._watch()
+
+    def _open_halves(self) -> list[_Half]:
+        return [half for half in (self._client, self._upstream) if not half.lost]
+
+    def _watch(self) -> None:
+        """A closed side that takes no more bytes is not waited for: look for progress."""
+        sizes = tuple(_pending(half) for half in (self._client, self._upstream))
+        if sizes == self._waiting:
+            for half in self._open_halves():
+                half.transport.abort()
+            return
+        self._waiting = (sizes[0], sizes[1])
+        self._timer = asyncio.get_running_loop().call_later(self._linger, self._watch)
+
+    def _finish(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        on_end, self._on_end = self._on_end, _ignore
+        assert self._first is not None
+        on_end(RelayEnd(self._first, self._error))
+
+
+def _ignore(end: RelayEnd) -> None:
+    """Takes the place of ``on_end`` once it was called."""
+
+
+def _pending(half: _Half) -> int:
+    return 0 if half.lost else half.transport.get_write_buffer_size()
+
+
+def _limit_buffer(half: _Half) -> None:
+    """Set the limit so that the pause is certainly told to us.
+
+    Whether the transport had already told its former protocol to pause is not visible. With a limit
+    of 0 it tells (or has told) one of us as long as a byte waits, and tells us to resume when none
+    does; the pause is repeated here for the case that the former protocol got it.
+    """
+    transport = half.transport
+    if transport.get_write_buffer_size():
+        transport.set_write_buffer_limits(high=0)
+        half.pause_writing()
+    else:
+        transport.set_write_buffer_limits(high=HIGH_WATER)
+
+
+def _cut(transport: asyncio.Transport) -> None:
+    """End so that the peer sees an error, as it would without a gateway in between."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        except OSError:
+            pass  # already gone: nothing left to tell
+    transport.abort()
