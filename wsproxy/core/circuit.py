@@ -54,7 +54,11 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """Straight to the container. ``generation`` fences against a reused address (design 6)."""
+    """Straight to the container. ``generation`` fences against a reused address (design 6).
+
+    ``tls`` verifies the certificate for ``host``; containers speak plain, the server behind a
+    front may not.
+    """
 
     host: str
     port: int
@@ -62,6 +66,7 @@ class Direct:
     session_id: str = ""
     ratio: float = 1.0
     generation: str = ""
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
