@@ -1,0 +1,164 @@
+"""The simulated manager: the routes a gateway and its clients use, with a real one's answers."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from aiohttp.hdrs import METH_ANY
+
+from wsproxy.sim import documents, stream
+from wsproxy.sim.authentication import Authenticator
+from wsproxy.sim.documents import FaultError
+from wsproxy.sim.record import Record, recorded, recording
+from wsproxy.sim.services import Services
+from wsproxy.sim.versions import StatusClient
+from wsproxy.sim.world import App, Era, World
+
+BODY_LIMIT = 1 << 20
+
+STREAM_KEYS = frozenset({"app", "service", "port", "envs", "arguments"})
+"""Query keys of the stream; managers up to 26.2 refuse others (protocol 3.1)."""
+
+ALWAYS_STREAMED = frozenset({"http", "tcp", "preopen"})
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """Handlers of the manager's API."""
+
+    world: World
+    era: Era
+    record: Record
+    authenticator: Authenticator
+    services: Services
+    status: StatusClient
+
+    def application(self) -> web.Application:
+        app = web.Application(
+            client_max_size=BODY_LIMIT,
+            middlewares=[recording(self.record, "manager"), faults_of(self.era)],
+        )
+        app.add_routes(
+            [
+                web.get("/", self.about),
+                web.get("/scaling-groups/{group}/wsproxy-version", self.wsproxy_version),
+                web.get("/session/{session}", self.show),
+                web.delete("/session/{session}", self.delete),
+                web.post("/session/{session}/start-service", self.start_service),
+                web.get("/stream/session/{session}/apps", self.apps),
+                web.get("/stream/session/{session}/{kind:httpproxy|tcpproxy}", self.stream),
+                web.route(METH_ANY, "/{tail:.*}", _unknown),
+            ]
+        )
+        return app
+
+    async def about(self, request: web.Request) -> web.Response:
+        return self._json({"version": self.era.api_version, "manager": self.era.release})
+
+    async def wsproxy_version(self, request: web.Request) -> web.Response:
+        self.authenticator.caller(request)
+        group = self.world.groups.get(request.match_info["group"])
+        if group is None:
+            raise FaultError(documents.NO_GROUP)
+        return self._json({"wsproxy_version": await self.status.version(group.address)})
+
+    async def show(self, request: web.Request) -> web.Response:
+        caller = self.authenticator.caller(request)
+        owner = request.query.get("owner_access_key", "")
+        session = self.services.session(request.match_info["session"], caller, owner)
+        return self._json(self.services.shown(session))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        caller = self.authenticator.caller(request)
+        answer = await self.services.delete(
+            request.match_info["session"],
+            caller,
+            forced=request.query.get("forced", "").lower() == "true",
+            owner=request.query.get("owner_access_key", ""),
+        )
+        return self._json(answer)
+
+    async def start_service(self, request: web.Request) -> web.Response:
+        caller = self.authenticator.caller(request)
+        wanted = await _json_object(request)
+        answer = await self.services.start(request.match_info["session"], caller, wanted)
+        return self._json(answer)
+
+    async def apps(self, request: web.Request) -> web.Response:
+        caller = self.authenticator.caller(request)
+        session = self.services.session(request.match_info["session"], caller)
+        return self._json([app.listed() for app in session.apps.values()])
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        caller = self.authenticator.caller(request)
+        self._check_query(request)
+        reference = request.match_info["session"]
+        session = self.services.session(reference, caller)
+        name = request.query.get("app") or request.query.get("service", "")
+        app = self.services.app(session, reference, name)
+        self._check_app(request, app)
+        if not web.WebSocketResponse().can_prepare(request).ok:
+            raise FaultError(documents.BAD_REQUEST)
+        if app.starting > 0:
+            app.starting -= 1
+            raise FaultError(
+                documents.INTERNAL if self.era is Era.M23_09 else documents.APP_START,
+                "Failed to launch the app service",
+            )
+        return await stream.serve(request, session, app, recorded(request), self.record.changed)
+
+    def _check_query(self, request: web.Request) -> None:
+        unknown = set(request.query) - STREAM_KEYS
+        if unknown and self.era is not Era.M26_8:
+            text = "Input validation error"
+            raise FaultError(documents.BAD_PARAMS, text, dict.fromkeys(sorted(unknown), "unknown"))
+        for key in ("envs", "arguments"):
+            if key in request.query and _parsed(request.query[key]) is None:
+                raise FaultError(documents.BAD_PARAMS, f"{key} is not a JSON object")
+
+    def _check_app(self, request: web.Request, app: App) -> None:
+        if request.query.get("port", str(app.port)) != str(app.port):
+            text = f"Service {app.name} does not open the port number {request.query['port']}."
+            raise FaultError(documents.BAD_PARAMS, text)
+        if app.protocol not in ALWAYS_STREAMED and self.era is not Era.M26_8:
+            raise FaultError(documents.BAD_PARAMS, f"Unsupported service protocol: {app.protocol}")
+
+    def _json(self, value: Any) -> web.Response:
+        return web.Response(text=json.dumps(value), content_type="application/json")
+
+
+def faults_of(era: Era) -> Callable[..., Any]:
+    """A middleware that renders faults as documents of the era."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Any) -> web.StreamResponse:
+        try:
+            answer = await handler(request)
+        except FaultError as error:
+            return documents.render(era, error)
+        assert isinstance(answer, web.StreamResponse)
+        return answer
+
+    return middleware
+
+
+async def _unknown(request: web.Request) -> web.StreamResponse:
+    raise FaultError(documents.UNKNOWN_PATH, data=request.path)
+
+
+async def _json_object(request: web.Request) -> dict[str, Any]:
+    value = _parsed((await request.read()) or b"{}")
+    if value is None:
+        raise FaultError(documents.BAD_PARAMS, "Malformed body")
+    return value
+
+
+def _parsed(text: str | bytes) -> dict[str, Any] | None:
+    """The JSON object in ``text``; None when it holds anything else."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
