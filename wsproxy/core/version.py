@@ -282,7 +282,8 @@ def _verdict(seen: Observation, it: str) -> _Verdict:
             return _of_answer(seen, it)
         case ManagerFault(code, detail):
             return _v1(f"manager-{code}", _managers(code, detail))
-    return _of_version(seen.version, "The manager")
+        case _:
+            return _of_version(seen.version, "The manager")
 
 
 _TROUBLES: Mapping[Trouble, str] = {
