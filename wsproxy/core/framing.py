@@ -1,0 +1,312 @@
+"""Where a message begins and ends, decided strictly (RFC 9112 sections 2 to 7).
+
+A gateway and the app behind it must never disagree about that, or one client's bytes become
+another's request. So a head must match one strict grammar first, and only then the C parser reads
+its fields; whatever is ambiguous is refused, never repaired. Nothing here does I/O.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Literal
+
+import httptools
+
+from wsproxy.core.heads import RawHeaders, RequestHead
+
+TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+_REQUEST = re.compile(
+    rb"(" + TOKEN + rb") ([\x21-\x7e\x80-\xff]++) HTTP/1\.([01])\r\n"
+    rb"(?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n"
+)
+# An app may send any byte in a value but those that end a line: it harms nobody but its own page.
+_ANSWER = re.compile(
+    rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([^\x00\r\n]*+))?\r\n"
+    rb"(?:" + TOKEN + rb":[^\x00\r\n]*+\r\n)*+\r\n"
+)
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.%]+\]|[!$&'()*+;=A-Za-z0-9._~%-]*)(?::[0-9]{0,5})?")
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
+
+# Why a head does not match the grammar, for the person who reads the answer. First hit wins.
+_REASONS: tuple[tuple[re.Pattern[bytes], str], ...] = (
+    (re.compile(rb"\A\x16\x03"), "This port speaks HTTP, and this is TLS."),
+    (re.compile(rb"(?<!\r)\n"), "A line ends with a bare line feed."),
+    (re.compile(rb"\r(?!\n|\Z)"), "There is a bare carriage return."),
+    (re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"), "There is a control character."),
+    (re.compile(rb"\n[ \t]"), "A header line is folded."),
+    (re.compile(rb"\n[^:\r\n]*[ \t]+:"), "There is a space before a colon."),
+    (
+        re.compile(rb"\A[^\r]* HTTP/(?!1\.[01]\r)[^\r]*\r"),
+        "The version is not HTTP/1.0 or HTTP/1.1.",
+    ),
+    (
+        re.compile(rb"\A(?!" + TOKEN + rb" [^ \r]+ HTTP/1\.[01]\r)"),
+        "The request line is not valid.",
+    ),
+)
+_EARLY = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+Code = Literal["malformed-request", "head-too-large", "uri-too-long", "method-not-allowed"]
+
+
+class BodyKind(Enum):
+    NONE = auto()
+    LENGTH = auto()
+    CHUNKED = auto()
+    UNTIL_CLOSE = auto()  # answers only
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """How a body is delimited. ``length`` counts for LENGTH only."""
+
+    kind: BodyKind
+    length: int = 0
+
+
+NO_BODY = Body(BodyKind.NONE)
+CHUNKED = Body(BodyKind.CHUNKED)
+UNTIL_CLOSE = Body(BodyKind.UNTIL_CLOSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a message is refused: a code of the problem catalogue, and words for a person."""
+
+    code: Code
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLimits:
+    """Sizes of a request head."""
+
+    head_bytes: int = 65536
+    target_bytes: int = 32768
+    fields: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request head that may be passed on."""
+
+    head: RequestHead
+    body: Body
+    keep_alive: bool
+    upgrade: bytes = b""  # the value of Upgrade when the client may switch protocols
+    expects: bool = False  # Expect: 100-continue; the app answers it
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer head of an app."""
+
+    status: int
+    reason: bytes
+    headers: RawHeaders
+    body: Body
+    keep_alive: bool  # of the connection to the app
+
+
+class _Fields:
+    """Collects what the C parser reports."""
+
+    __slots__ = ("pairs",)
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[bytes, bytes]] = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.pairs.append((name, value))
+
+
+def _parse_fields(raw: bytes, method: bytes) -> list[tuple[bytes, bytes]] | None:
+    """The fields of a request head, read by the C parser; None when it refuses the head."""
+    fields = _Fields()
+    parser = httptools.HttpRequestParser(fields)
+    try:
+        parser.feed_data(raw)
+    except httptools.HttpParserUpgrade:
+        pass
+    except httptools.HttpParserInvalidMethodError:
+        # A method the parser does not list is still a method (RFC 9110 section 9.1).
+        return None if method == b"POST" else _parse_fields(b"POST" + raw[len(method) :], b"POST")
+    except httptools.HttpParserError:
+        return None
+    return fields.pairs
+
+
+def tokens(values: list[bytes]) -> list[bytes]:
+    """The members of a comma list over all fields of that name, in lower case."""
+    return [part.strip(b" \t").lower() for part in b",".join(values).split(b",") if part.strip()]
+
+
+_NOTICED = frozenset(
+    {b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"}
+)
+
+
+def _noticed(headers: RawHeaders) -> dict[bytes, list[bytes]]:
+    """The values of the fields that framing depends on."""
+    found: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        key = name.lower()
+        if key in _NOTICED:
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def too_large(raw: bytes, limits: HeadLimits) -> Fault | None:
+    """Whether a head, or the part of it that has arrived, is over a limit."""
+    line = raw.find(b"\r\n")
+    first = len(raw) if line < 0 else line
+    if first > limits.target_bytes + 64:
+        return Fault("uri-too-long", f"The target is longer than {limits.target_bytes} bytes.")
+    if len(raw) > limits.head_bytes:
+        return Fault("head-too-large", f"The head is longer than {limits.head_bytes} bytes.")
+    if raw.count(b"\r\n") > limits.fields + 2:
+        return Fault("head-too-large", f"There are more than {limits.fields} header fields.")
+    return None
+
+
+def early_fault(raw: bytes) -> Fault | None:
+    """What is already wrong with a head whose end has not arrived."""
+    return malformed(explain(raw)) if _EARLY.search(raw) else None
+
+
+def explain(raw: bytes) -> str:
+    """The first reason why a head is not valid."""
+    for pattern, reason in _REASONS:
+        if pattern.search(raw):
+            return reason
+    return "A header line is not valid."
+
+
+def malformed(detail: str) -> Fault:
+    return Fault("malformed-request", detail)
+
+
+def read_request(raw: bytes) -> Request | Fault:
+    """A complete request head, blank line included, as a value; or why it is refused."""
+    match = _REQUEST.fullmatch(raw)
+    if match is None:
+        return malformed(explain(raw))
+    method, target, minor = match.groups()
+    pairs = _parse_fields(raw, method)
+    if pairs is None:
+        return malformed("The head is not valid.")
+    headers = tuple(pairs)
+    seen = _noticed(headers)
+    old = minor == b"0"
+    if fault := _authority_fault(method, target, seen.get(b"host", []), old):
+        return fault
+    body = _request_body(seen, old)
+    if isinstance(body, Fault):
+        return body
+    head = RequestHead(
+        method=method.decode("ascii"),
+        target=target.decode("latin-1"),
+        headers=headers,
+        http_version="1.0" if old else "1.1",
+    )
+    if old:
+        return Request(head, body, keep_alive=False)
+    connection = tokens(seen[b"connection"]) if b"connection" in seen else []
+    return Request(
+        head,
+        body,
+        keep_alive=b"close" not in connection,
+        upgrade=_upgrade(seen, connection, body),
+        expects=b"100-continue" in tokens(seen.get(b"expect", [])),
+    )
+
+
+def _authority_fault(method: bytes, target: bytes, hosts: list[bytes], old: bool) -> Fault | None:
+    """RFC 9112 section 3.2: one valid Host, and a target of a form that this server takes."""
+    if len(hosts) > 1 or (not hosts and not old):
+        return malformed("There must be exactly one Host header.")
+    host = hosts[0] if hosts else b""
+    if not _HOST.fullmatch(host):
+        return malformed("The Host header is not valid.")
+    if target.startswith(b"/"):
+        return None
+    if method == b"CONNECT":
+        return Fault("method-not-allowed", "This gateway is no forward proxy.")
+    absolute = _ABSOLUTE.match(target)
+    if absolute and absolute[1].lower() == host.lower():
+        return None
+    if target == b"*" and method == b"OPTIONS":
+        return None
+    return malformed("The request target is not valid here.")
+
+
+def _request_body(seen: dict[bytes, list[bytes]], old: bool) -> Body | Fault:
+    """RFC 9112 section 6.3, with every doubtful case refused."""
+    lengths = seen.get(b"content-length")
+    codings = seen.get(b"transfer-encoding")
+    if codings is None:
+        return NO_BODY if lengths is None else _length(lengths)
+    if lengths is not None:
+        return malformed("Content-Length and Transfer-Encoding exclude each other.")
+    if old:
+        return malformed("HTTP/1.0 has no Transfer-Encoding.")
+    if len(codings) != 1 or codings[0].lower() != b"chunked":
+        return malformed("The only Transfer-Encoding taken is a single chunked.")
+    return CHUNKED
+
+
+def _length(values: list[bytes]) -> Body | Fault:
+    if len(values) != 1:
+        return malformed("There is more than one Content-Length.")
+    if not _LENGTH.fullmatch(values[0]):
+        return malformed("Content-Length is not a number.")
+    length = int(values[0])
+    return Body(BodyKind.LENGTH, length) if length else NO_BODY
+
+
+def _upgrade(seen: dict[bytes, list[bytes]], connection: list[bytes], body: Body) -> bytes:
+    """The protocols to switch to, or b"": then Upgrade is ignored, as RFC 9110 7.8 allows.
+
+    ``h2c`` is never passed: its tunnel would carry further requests past every check of ours.
+    """
+    if b"upgrade" not in connection or body is not NO_BODY:
+        return b""
+    wanted = seen.get(b"upgrade", [])
+    return b"" if b"h2c" in tokens(wanted) else b", ".join(wanted)
+
+
+def read_answer(raw: bytes, method: str) -> Answer | str:
+    """An app's answer head to a request with ``method``; a text says why it is not valid."""
+    match = _ANSWER.fullmatch(raw)
+    if match is None:
+        return "the head of the answer is not valid HTTP/1"
+    minor, code, reason = match.groups()
+    lines = (line.partition(b":") for line in raw.split(b"\r\n")[1:-2])
+    headers = tuple((name, value.strip(b" \t")) for name, _, value in lines)
+    seen = _noticed(headers)
+    status = int(code)
+    body = _answer_body(seen, status, method, minor == b"0")
+    if isinstance(body, str):
+        return body
+    keep = minor == b"1" and body is not UNTIL_CLOSE
+    if keep and b"connection" in seen:
+        keep = b"close" not in tokens(seen[b"connection"])
+    return Answer(status, reason or b"", headers, body, keep)
+
+
+def _answer_body(seen: dict[bytes, list[bytes]], status: int, method: str, old: bool) -> Body | str:
+    """RFC 9112 section 6.3 for answers."""
+    lengths = seen.get(b"content-length")
+    codings = seen.get(b"transfer-encoding")
+    if lengths and codings:
+        return "the answer has Content-Length and Transfer-Encoding"
+    if lengths and isinstance(counted := _length(lengths), Fault):
+        return "the Content-Length of the answer is not valid"
+    if codings and (old or len(codings) != 1 or codings[0].lower() != b"chunked"):
+        return "the Transfer-Encoding of the answer is not chunked"
+    if method == "HEAD" or status < 200 or status in (204, 304):
+        return NO_BODY
+    if codings:
+        return CHUNKED
+    return counted if lengths and isinstance(counted, Body) else UNTIL_CLOSE
