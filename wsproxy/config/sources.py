@@ -51,12 +51,11 @@ class Raw:
         self.origins[path] = origin
 
     def origin_of(self, path: KeyPath) -> Origin:
-        """Where ``path``, or the nearest table around it, was set."""
-        while path:
-            if path in self.origins:
-                return self.origins[path]
-            path = path[:-1]
-        return self.origins.get((), Origin(""))
+        """Where ``path`` was set, or something in it, or the nearest table around it."""
+        inside = [key for key in self.origins if path and key[: len(path)] == path]
+        if inside:
+            return self.origins[min(inside, key=len)]
+        return self.origin_of(path[:-1]) if path else self.origins.get((), Origin(""))
 
 
 def read_file(raw: Raw, path: Path) -> None:
@@ -175,17 +174,18 @@ _CLASSIC_TEXTS: Mapping[str, KeyPath] = {
     "WSPROXY_PORT_POOL": ("v1", "port-pool"),
 }
 
-CLASSIC_NAMES = (
-    "PROXYLISTENIP",
-    "PROXYBASEHOST",
-    "PROXYBASEPORT",
-    "PORT",
-    "EXT_HTTP_PROXY",
-    "WSPROXY_CORS_ORIGINS",
-    "WSPROXY_PORT_POOL",
-    "DEBUG",
-    "NODE_TLS_REJECT_UNAUTHORIZED",
-)
+CLASSIC: Mapping[str, tuple[str, str]] = {
+    "PROXYLISTENIP": ("`gateway.bind`, `v1.listen-host`", "Address to listen on."),
+    "PROXYBASEHOST": ("`gateway.advertise`", "Host in every URL that is returned."),
+    "PROXYBASEPORT": ("`gateway.bind`", "Port of the control API."),
+    "PORT": ("`gateway.bind`", "The same, where PROXYBASEPORT is not set."),
+    "EXT_HTTP_PROXY": ("`v1.http-proxy`", "HTTP proxy for the tunnels to the manager."),
+    "WSPROXY_CORS_ORIGINS": ("`gateway.allowed-origins`", "Commas or a JSON array."),
+    "WSPROXY_PORT_POOL": ("`v1.port-pool`", "As there, but wrong entries are skipped."),
+    "DEBUG": ("`gateway.log-level`", "`true`: debug."),
+    "NODE_TLS_REJECT_UNAUTHORIZED": ("`manager.verify-tls`", "`0`: false."),
+}
+"""Name -> what it sets, and its meaning (for the reference page)."""
 
 
 def _classic_origin(name: str) -> Origin:

@@ -159,7 +159,11 @@ def _check_url(text: str, schemes: tuple[str, ...]) -> URL:
     if url.scheme not in schemes or not url.host:
         raise ValueError(f"is no URL of this kind; write {wanted}host:port")
     if url.query_string or url.fragment:
-        raise ValueError("an address has no '?' and no '#'")
+        raise ValueError("must not have a '?' or a '#'")
+    try:
+        parse_host(url.raw_host or "")
+    except ValueError:
+        raise ValueError(f"has no valid host; write {wanted}host:port") from None
     return url
 
 
