@@ -28,7 +28,7 @@ def test_a_good_file_in_one_line(run, tmp_path: Path) -> None:
     assert result.stdout == (
         "ok: my.toml: a gateway for v1 at http://127.0.0.1:5050; groups: gpu\n"
     )
-    assert result.stderr.startswith("warning: groups.gpu.address is no URL")
+    assert result.stderr.startswith("warning: groups.gpu.address: it does not start")
 
 
 def test_no_file_is_good_too(run) -> None:

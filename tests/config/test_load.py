@@ -186,7 +186,7 @@ def test_a_classic_pool_keeps_its_good_entries_and_warns(tmp_path: Path) -> None
     loaded = load(None, {"WSPROXY_PORT_POOL": text})
     assert loaded.settings.v1.port_pool == text
     assert len(loaded.warnings) == 3
-    assert "entry skipped: 'abc'" in loaded.warnings[0]
+    assert "'abc' is skipped" in loaded.warnings[0]
 
 
 def test_our_own_name_for_the_pool_is_checked_even_then() -> None:
@@ -200,7 +200,7 @@ def test_a_malformed_group_address_warns_and_starts(tmp_path: Path) -> None:
     loaded = load(file, {})
     assert loaded.settings.groups["gpu"].address == "10.0.0.1:80"
     (warning,) = loaded.warnings
-    assert warning.startswith("groups.gpu.address is no URL")
+    assert warning.startswith("groups.gpu.address: it does not start with http://")
     assert "address-malformed" in warning
 
 

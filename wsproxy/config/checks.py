@@ -16,7 +16,7 @@ from wsproxy.config.explain import explain
 from wsproxy.config.relations import relations
 from wsproxy.config.settings import Settings
 from wsproxy.config.sources import KeyPath, Raw
-from wsproxy.config.values import parse_url
+from wsproxy.core.address import Malformed, parse
 
 
 def checked(raw: Raw) -> Settings:
@@ -39,15 +39,13 @@ def checked(raw: Raw) -> Settings:
 
 def warnings_of(settings: Settings) -> tuple[str, ...]:
     """What does not stop the gateway: a malformed group address gets its row (design 3)."""
-    warnings = []
-    for name, group in settings.groups.items():
-        try:
-            parse_url(group.address)
-        except ValueError as error:
-            warnings.append(
-                f"groups.{name}.address {error}; this group is v1 (address-malformed) until then"
-            )
-    return tuple(warnings)
+    addresses = {name: group.address for name, group in settings.groups.items() if group.address}
+    faults = {name: parse(address) for name, address in addresses.items()}
+    return tuple(
+        f"groups.{name}.address: {fault.why}; the group is v1 (address-malformed) until then"
+        for name, fault in faults.items()
+        if isinstance(fault, Malformed)
+    )
 
 
 def _validated(raw: Raw, data: Any) -> Settings | list[ErrorDetails]:

@@ -34,9 +34,9 @@ from wsproxy.config.values import (
     PositiveSeconds,
     Seconds,
     parse_network,
-    parse_ports,
     parse_secret,
 )
+from wsproxy.core.portpool import parse_pool
 
 EMPTY = SecretStr("")
 Secret = Annotated[SecretStr, AfterValidator(parse_secret)]
@@ -188,15 +188,10 @@ class V1(Section):
     @classmethod
     def _check_port_pool(cls, value: str, info: ValidationInfo) -> str:
         """Bad entries are errors, but under the classic name they are skipped (protocol 1)."""
-        if not (info.context or {}).get("lenient_pool"):
-            for entry in pool_entries(value):
-                parse_ports(entry)
+        skipped = parse_pool(value)[1]
+        if skipped and not (info.context or {}).get("lenient_pool"):
+            raise ValueError(f"{', '.join(map(repr, skipped))}: no port, and no rising range")
         return value
-
-
-def pool_entries(text: str) -> list[str]:
-    """The non-blank entries of a port pool."""
-    return [entry.strip() for entry in text.split(",") if entry.strip()]
 
 
 class V2(Section):

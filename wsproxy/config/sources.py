@@ -14,8 +14,9 @@ from typing import Any
 
 from wsproxy.config.complaints import Complaint
 from wsproxy.config.lines import line_numbers
-from wsproxy.config.sections import Gateway, pool_entries
-from wsproxy.config.values import Bind, bracketed, parse_bind, parse_ports
+from wsproxy.config.sections import Gateway
+from wsproxy.config.values import Bind, bracketed, parse_bind
+from wsproxy.core.portpool import parse_pool
 
 PREFIX = "WSPROXY__"
 
@@ -223,8 +224,5 @@ def _bind_so_far(data: Mapping[str, Any]) -> Bind:
 def _classic_pool(raw: Raw, text: str | None) -> None:
     """Bad entries are skipped with a warning; a pool of nothing else stays a pool (protocol 1)."""
     raw.lenient_pool = text is not None
-    for entry in pool_entries(text or ""):
-        try:
-            parse_ports(entry)
-        except ValueError as error:
-            raw.warnings.append(f"WSPROXY_PORT_POOL: entry skipped: {error}")
+    for entry in parse_pool(text or "")[1]:
+        raw.warnings.append(f"WSPROXY_PORT_POOL: {entry!r} is skipped: no port, no rising range")

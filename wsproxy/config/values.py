@@ -12,10 +12,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, SecretStr
 from yarl import URL
 
+from wsproxy.core.hosts import is_loopback
+
 SECRET_BYTES = 16
 """The shortest secret (design 9)."""
-
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -62,15 +62,6 @@ class PortRange:
 def bracketed(host: str) -> str:
     """An IPv6 address as URLs and ``host:port`` need it (design 12)."""
     return f"[{host}]" if ":" in host else host
-
-
-def is_loopback(host: str) -> bool:
-    if host in LOOPBACK_NAMES:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def parse_host(text: str) -> str:
