@@ -1,0 +1,213 @@
+"""From a link to an open app: URLs and the setup page."""
+
+import json
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from yarl import URL
+
+from wsproxy.core import setup
+from wsproxy.core.circuit import Circuit, HostListener, Mode, PortListener, Protocol
+from wsproxy.core.problem import Problem
+from wsproxy.core.setup import Places, SetupAnswer
+from wsproxy.core.wire import Version
+
+HTTP = Circuit(
+    id=UUID("aa342532-d3d0-44a4-be8a-4f813e67913b"),
+    version=Version.V2,
+    app="jupyter",
+    protocol=Protocol.HTTP,
+    session_id="S",
+    listener=PortListener("0.0.0.0", 10205),
+    routes=(),
+)
+NAMED = replace(HTTP, listener=HostListener("app-1"))
+TCP = replace(HTTP, protocol=Protocol.TCP)
+SAME = Places("http://127.0.0.1:5050", "127.0.0.1")
+OTHER = Places("http://127.0.0.1:5050/", "apps.example.com", tls=True)
+WILD = Places("https://api.example.com", "10.0.0.1", ".apps.example.com", 443, tls=True)
+V6 = Places("http://[::1]:5050", "::1")
+
+
+@pytest.mark.parametrize(
+    ("circuit", "places", "app", "page"),
+    [
+        (HTTP, SAME, "http://127.0.0.1:10205", "http://127.0.0.1:5050/setup?token=T"),
+        (
+            HTTP,
+            OTHER,
+            "https://apps.example.com:10205",
+            "https://apps.example.com:10205/.wsproxy/setup?token=T",
+        ),
+        (HTTP, V6, "http://[::1]:10205", "http://[::1]:5050/setup?token=T"),
+        (
+            NAMED,
+            WILD,
+            "https://app-1.apps.example.com:443",
+            "https://app-1.apps.example.com:443/.wsproxy/setup?token=T",
+        ),
+        (TCP, OTHER, "tcp://apps.example.com:10205", "http://127.0.0.1:5050/setup?token=T"),
+        (TCP, V6, "tcp://[::1]:10205", "http://[::1]:5050/setup?token=T"),
+        (
+            replace(HTTP, protocol=Protocol.GRPC),
+            SAME,
+            "grpc://127.0.0.1:10205",
+            "http://127.0.0.1:5050/setup?token=T",
+        ),
+    ],
+)
+def test_where_things_are(circuit, places, app, page):
+    assert setup.app_url(circuit, places) == app
+    assert setup.setup_url(circuit, "T", places) == page
+
+
+def test_the_link_that_add_answers():
+    url = setup.auth_url(SAME, [("app", "a b"), ("protocol", "tcp"), ("no_reuse", "True")])
+    assert url == "http://127.0.0.1:5050/v2/proxy/auth?app=a+b&protocol=tcp&no_reuse=True"
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("", ""),
+        ("/lab", "/lab"),
+        ("/tree", "/tree"),
+        ("/lab?token=1&x=%2F", "/lab?token=1&x=%2F"),
+        ("/lab?&", "/lab?&"),
+        ("lab?a=1", "/lab?a=1"),
+        ("?a=1", "/?a=1"),
+        ("/notebooks/a.ipynb", "/notebooks/a.ipynb"),
+        ("/notebooks/a b é.ipynb", "/notebooks/a%20b%20%C3%A9.ipynb"),
+        ("/@evil", "/@evil"),
+        ("/a//b", "/a//b"),
+        ("/\ud800", "/?"),
+        ("/\"<script>'", "/%22%3Cscript%3E'"),
+    ],
+)
+def test_a_path_on_the_apps_host(text, path):
+    assert setup.clean_redirect(text) == path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "//evil",
+        "///evil",
+        "@evil",
+        "user@evil/",
+        ":80@evil",
+        "http://evil/x",
+        "https:evil",
+        "javascript:alert(1)",
+        "/\\evil",
+        "\\\\evil",
+        "/a\r\nSet-Cookie: x=1",
+        "/a\nb",
+        "/a\x00",
+        "/a\tb",
+        "/a\x85",
+        " //evil",
+        "/" * 3000,
+    ],
+)
+def test_what_leads_elsewhere_is_refused(text):
+    with pytest.raises(ValueError, match="it "):
+        setup.clean_redirect(text)
+
+
+@given(st.text(max_size=60) | st.from_regex(r"[/\\@:.a?#%]{1,12}", fullmatch=True))
+@settings(max_examples=300)
+def test_no_redirect_leaves_the_apps_origin(text):
+    try:
+        path = setup.clean_redirect(text)
+    except ValueError:
+        return
+    location = "http://127.0.0.1:10205" + path
+    assert path.isascii()
+    assert path == "" or path[0] == "/"
+    assert not any(char <= " " for char in path)
+    assert (URL(location, encoded=True).host, URL(location, encoded=True).port) == (
+        "127.0.0.1",
+        10205,
+    )
+
+
+def page(
+    circuit: Circuit, places: Places = SAME, redirect: str = "", secure: bool = False
+) -> SetupAnswer:
+    answer = setup.answer(circuit, "T.T.T", redirect, "v2.1.s", places, secure)
+    assert isinstance(answer, SetupAnswer), answer
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("circuit", "places", "redirect", "location"),
+    [
+        (HTTP, SAME, "", "http://127.0.0.1:10205"),
+        (HTTP, SAME, "/lab?a=1", "http://127.0.0.1:10205/lab?a=1"),
+        (HTTP, SAME, "//evil", "http://127.0.0.1:10205"),
+        (replace(HTTP, protocol=Protocol.PREOPEN), SAME, "", "http://127.0.0.1:10205"),
+        (NAMED, WILD, "/lab", "https://app-1.apps.example.com:443/lab"),
+    ],
+)
+def test_an_http_app_gets_a_cookie_and_a_redirect(circuit, places, redirect, location):
+    answer = page(circuit, places, redirect)
+    fields = dict(answer.headers)
+    assert answer.status == 302
+    assert fields["Location"] == location
+    assert fields["Cache-Control"] == "no-store"
+    assert fields["Set-Cookie"].startswith(f"appproxy_permit_{HTTP.id}=v2.1.s; HttpOnly; ")
+    assert fields["Set-Cookie"].endswith("; Secure") is places.tls
+    assert not answer.tcp
+
+
+def test_the_cookie_is_secure_when_the_page_was():
+    assert dict(page(HTTP, secure=True).headers)["Set-Cookie"].endswith("; Secure")
+
+
+@pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.VNC, Protocol.RDP])
+def test_a_tcp_app_gets_the_text_that_clients_take_apart(protocol):
+    answer = page(replace(TCP, protocol=protocol), V6)
+    document = json.loads(answer.body)
+    assert (answer.status, answer.tcp) == (200, True)
+    assert document["redirect"] == document["redirectURI"]
+    assert document["redirectURI"] == (
+        "http://localhost:45678/start?directTCP=true&auth=T.T.T&proto=tcp"
+        "&gateway=tcp%3A%2F%2F%5B%3A%3A1%5D%3A10205"
+    )
+    assert parse_qs(urlsplit(document["redirectURI"]).query)["gateway"] == ["tcp://[::1]:10205"]
+
+
+def test_a_tcp_app_with_a_redirect_goes_to_the_helper():
+    answer = page(TCP, redirect="/x")
+    assert (answer.status, answer.tcp) == (302, True)
+    assert dict(answer.headers)["Location"].startswith(
+        "http://localhost:45678/start?directTCP=true"
+    )
+
+
+@pytest.mark.parametrize(
+    ("circuit", "msg"),
+    [
+        (replace(HTTP, mode=Mode.INFERENCE), "E20011"),
+        (replace(HTTP, protocol=Protocol.GRPC), "E20002"),
+        (replace(HTTP, protocol=Protocol.H2), "E20002"),
+    ],
+)
+def test_what_has_no_setup_page(circuit, msg):
+    answer = setup.answer(circuit, "T", "", "p", SAME, False)
+    assert isinstance(answer, Problem)
+    assert answer.status == 400
+    assert answer.msg.startswith(msg)
+
+
+def test_the_circuit_of_a_good_token_may_be_gone():
+    assert setup.no_such_circuit().body()["title"] == "E00002: No such worker:circuit."
+
+
+def test_an_answer_shows_no_permit():
+    assert "v2.1.s" not in repr(page(HTTP))
