@@ -1,0 +1,118 @@
+"""One line an event, in text or JSON, without secrets, whatever a client or a library put in."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from wsproxy.observe import logs
+
+LOG = logging.getLogger("wsproxy.test")
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in (logs.LOGGER, *logs.NOISY)]
+    before = [(each.handlers, each.propagate, each.level) for each in loggers]
+    yield
+    for each, (handlers, propagate, level) in zip(loggers, before, strict=True):
+        each.handlers, each.propagate = handlers, propagate
+        each.setLevel(level)
+
+
+def written(style: str = "text", level: str = "info") -> io.StringIO:
+    stream = io.StringIO()
+    logs.setup(level, style, stream)
+    return stream
+
+
+def test_a_text_line_has_time_level_logger_message_and_fields() -> None:
+    stream = written()
+    logs.event(LOG, logging.INFO, "circuit opened", app="my app", port=10200, note="")
+    time, rest = stream.getvalue().split(" ", 1)
+    assert time.endswith("Z")
+    assert rest == 'info wsproxy.test: circuit opened app="my app" port=10200 note=""\n'
+
+
+def test_a_json_line_keeps_numbers() -> None:
+    stream = written("json")
+    logs.event(LOG, logging.WARNING, "late", ms=1.5, status=504, why=None, app="a")
+    document = json.loads(stream.getvalue())
+    assert document.pop("time").endswith("Z")
+    assert document == {
+        "level": "warning",
+        "logger": "wsproxy.test",
+        "message": "late",
+        "ms": 1.5,
+        "status": 504,
+        "why": None,
+        "app": "a",
+    }
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_a_traceback_stays_on_one_line_and_without_secrets(style: str) -> None:
+    stream = written(style)
+    try:
+        raise ValueError("token=hunter2\nsecond")
+    except ValueError:
+        LOG.exception("failed with Authorization: Bearer hunter2")
+    assert stream.getvalue().count("\n") == 1
+    assert "hunter2" not in stream.getvalue()
+    assert "ValueError" in stream.getvalue()
+
+
+def test_a_client_cannot_forge_a_line() -> None:
+    stream = written()
+    LOG.info("path %s", "/a\r\n2026-01-01T00:00:00Z info wsproxy: forged")
+    assert stream.getvalue().count("\n") == 1
+
+
+def test_levels_and_libraries() -> None:
+    stream = written(level="warning")
+    LOG.info("not this")
+    logging.getLogger("aiohttp.server").info("nor this")
+    logging.getLogger("aiohttp.server").error("but this")
+    assert stream.getvalue().endswith("error aiohttp.server: but this\n")
+    assert stream.getvalue().count("\n") == 1
+
+
+def test_setting_up_again_replaces_the_stream() -> None:
+    first = written()
+    second = written("json")
+    LOG.info("once")
+    assert first.getvalue() == ""
+    assert second.getvalue().count("\n") == 1
+
+
+def test_the_access_record_hides_the_query_and_the_token() -> None:
+    stream = written("json")
+    logs.log_access(
+        logs.Access("GET", "/proxy/hunter2/s/add?t=hunter2", 200, "v1", 0.0123, app="jupyter")
+    )
+    document = json.loads(stream.getvalue())
+    assert "hunter2" not in stream.getvalue()
+    assert document["target"] == "/proxy/…/s/add?…"
+    assert document["ms"] == 12.3
+    assert document["level"] == "info"
+    assert "failure" not in document
+
+
+@pytest.mark.parametrize(
+    ("side", "level"), [("app", "warning"), ("gateway", "warning"), ("client", "info")]
+)
+def test_a_client_that_leaves_is_no_warning(side: str, level: str) -> None:
+    stream = written("json")
+    access = logs.Access("GET", "/", 502, "v2", 1.0, failure="cut", side=side, upgraded=True)
+    logs.log_access(access)
+    document = json.loads(stream.getvalue())
+    assert document["level"] == level
+    assert (document["message"], document["failure"]) == ("tunnel", "cut")
+
+
+def test_access_records_can_be_switched_off_by_level() -> None:
+    stream = written(level="error")
+    logs.log_access(logs.Access("GET", "/", 200, "v2", 1.0))
+    assert stream.getvalue() == ""
