@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TextIO
 import click
 from rich.console import Console
 
+EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
@@ -79,6 +80,7 @@ def problem_line(document: Mapping[str, Any]) -> str:
 
 __all__ = [
     "EXIT_FAILED",
+    "EXIT_OK",
     "EXIT_UNREACHABLE",
     "EXIT_USAGE",
     "error",
