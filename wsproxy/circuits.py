@@ -28,6 +28,7 @@ from wsproxy.core.wire import Version
 from wsproxy.net.tasks import Tasks
 from wsproxy.state.base import Refused, Store, StoreUnavailable
 from wsproxy.state.feed import Feed
+from wsproxy.state.owed import Deletions
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,8 @@ class Opened:
 @dataclass(frozen=True, slots=True)
 class CircuitRules:
     """``per_session``: how many circuits one session may have; ``retry``: seconds between tries to
-    delete in the store what was deleted here while the store was away."""
+    tell the store what was deleted while it was away.
+    """
 
     per_session: int = 64
     retry: float = 2.0
@@ -130,7 +132,7 @@ class Circuits:
         self._turn = 0
         self._asked: dict[UUID, float] = {}
         self._ending: set[UUID] = set()
-        self._owed: dict[UUID, Removed] = {}
+        self._deletions = Deletions(store, self._rules.retry)
         self._tasks = Tasks("circuits")
         feed.on_change(self._table_changed)
 
@@ -146,11 +148,15 @@ class Circuits:
     @property
     def owed(self) -> int:
         """Deletions that the store does not know of yet."""
-        return len(self._owed)
+        return len(self._deletions)
 
     def asked_at(self, circuit_id: UUID) -> float:
         """When somebody last asked this node to open the circuit (unix seconds, 0.0 = never)."""
         return self._asked.get(circuit_id, 0.0)
+
+    def here(self) -> tuple[Circuit, ...]:
+        """The circuits whose listener this node bound."""
+        return tuple(circuit for circuit in self.table.all() if self._feed.here(circuit.id))
 
     def find(
         self,
@@ -222,6 +228,7 @@ class Circuits:
     async def stop(self) -> None:
         """End what runs in the background. Circuits stay in the store; listeners are the host's."""
         await self._tasks.close()
+        await self._deletions.close()
 
     # opening
 
@@ -336,7 +343,7 @@ class Circuits:
             case Undo.HIDE:
                 self._hide(life)
             case Undo.FORGET:
-                await self._forget(life)
+                await self._deletions.delete(life.circuit.id, life.reason)
             case Undo.UNBIND:
                 await self._unbind(life.circuit, life.reason)
             case Undo.RELEASE:
@@ -349,15 +356,6 @@ class Circuits:
         self._reserved.add(life.slot)  # until the listener is really gone
         self._feed.apply(Removed(circuit.id, circuit.generation, life.reason))
 
-    async def _forget(self, life: _Life) -> None:
-        circuit = life.circuit
-        tombstone = Removed(circuit.id, circuit.generation, life.reason)
-        try:
-            await self._store.delete(circuit.id, None, life.reason)
-        except StoreUnavailable as error:
-            log.warning("circuit %s is deleted here, the store later: %s", circuit.id, error)
-            self._owe(tombstone)
-
     async def _unbind(self, circuit: Circuit, reason: CloseReason) -> None:
         try:
             await self._host.close(circuit, reason)
@@ -367,23 +365,6 @@ class Circuits:
     def _release(self, life: _Life) -> None:
         self._ending.discard(life.circuit.id)
         self._reserved.discard(life.slot)
-
-    def _owe(self, tombstone: Removed) -> None:
-        idle = not self._owed
-        self._owed[tombstone.circuit_id] = tombstone
-        if idle:
-            self._tasks.start(self._pay(), "owed deletions")
-
-    async def _pay(self) -> None:
-        """Tell the store what was deleted while it was away."""
-        while self._owed:
-            await asyncio.sleep(self._rules.retry)
-            for tombstone in tuple(self._owed.values()):
-                try:
-                    await self._store.delete(tombstone.circuit_id, None, tombstone.reason)
-                except StoreUnavailable:
-                    break
-                del self._owed[tombstone.circuit_id]
 
     # other nodes
 

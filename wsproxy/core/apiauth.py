@@ -36,7 +36,7 @@ def _is_secret(token: str, secret: str) -> bool:
         if token.startswith(scheme):
             token = token.removeprefix(scheme)
             break
-    return hmac.compare_digest(token.encode(), secret.encode())
+    return hmac.compare_digest(token.encode("utf-8", "surrogateescape"), secret.encode())
 
 
 def _is_signed(authorization: str, secret: str, now: float) -> bool:
