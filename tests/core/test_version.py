@@ -177,7 +177,7 @@ def test_shortened_keeps_short_text():
 
 observations = st.one_of(
     st.builds(
-        Answer, st.integers(), st.binary(), st.text(), st.text(), st.booleans()
+        Answer, st.integers(), st.binary(), st.text(), st.text(), st.text(), st.booleans()
     ),
     st.builds(
         lambda version: said(version),

@@ -48,6 +48,7 @@ class Fault:
 
     trouble: Trouble
     detail: str = ""
+    connected: bool = False  # somebody had accepted the connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,13 @@ class NotHttp:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer to ``GET /status``; ``location`` and ``date`` are its header fields."""
+    """An HTTP answer to ``GET /status``; ``location`` to ``server`` are header fields."""
 
     status: int
     body: bytes = b""
     location: str = ""
     date: str = ""
+    server: str = ""
     whole: bool = True  # False: its body was cut, or longer than anyone reads
 
 
