@@ -1,0 +1,43 @@
+"""Tests mirror the package: whoever changes a file finds its tests without searching."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NO_BEHAVIOUR
+)
+
+NO_BEHAVIOUR = ("__init__.py", "wire.py")
+"""Only names."""
+
+CORE = sorted(
+    path for path in (ROOT / "wsproxy/core").glob("*.py") if path.name not in
+
+LONGEST = 400
+"""Lines. A file of more has more than one reason to change."""
+
+MEDIAN = 200
+
+
+def lines(path: Path) -> int:
+    return path.read_text(encoding="utf-8").count("\n")
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
+def test_every_file_of_core_has_its_test(path: Path) -> None:
+    assert (ROOT / "tests/core" / f"test_{path.name}").is_file()
+
+
+def test_test_folders_are_named_after_packages() -> None:
+    packages = {path.parent.name for path in (ROOT / "wsproxy").glob("*/__init__.py")}
+    others = {"arch", "browser", "conformance", "docs", "e2e", "examples", "integration"}
+    others |= {"regressions", "scripts", "support"}
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
+    assert folders - packages - others - {"__pycache__"} == set()
+
+
+def test_files_stay_short() -> None:
+    files = sorted((ROOT / "wsproxy").rglob("*.py"), key=lines)
+    assert [str(path) for path in files if lines(path) > LONGEST] == []
+    assert lines(files[len(files) // 2]) < MEDIAN
