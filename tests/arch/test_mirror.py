@@ -5,14 +5,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NO_BEHAVIOUR
-)
-
 NO_BEHAVIOUR = ("__init__.py", "wire.py")
 """Only names."""
 
 CORE = sorted(
-    path for path in (ROOT / "wsproxy/core").glob("*.py") if path.name not in
+    path for path in (ROOT / "wsproxy/core").glob("*.py") if path.name not in NO_BEHAVIOUR
+)
 
 LONGEST = 400
 """Lines. A file of more has more than one reason to change."""
