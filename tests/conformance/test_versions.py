@@ -1,0 +1,67 @@
+"""Protocol section 11, the cases about versions: 1, 49, 88."""
+
+import asyncio
+
+import pytest
+from yarl import URL
+
+from tests.api.test_versions import V1, Client, gateway
+from wsproxy.compat.zoo.keeper import for_ever, living, request_head
+from wsproxy.core.wire import VERSION_HEADER
+
+ACCEPTS: list[dict[str, str]] = [
+    {},
+    {"Accept": "application/json"},
+    {"Accept": "text/html"},
+    {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"},
+]
+
+
+async def test_case_01_status_of_v1():
+    async with gateway(status=V1) as client:
+        answer = await client.get("/status")
+        assert answer.status == 200
+        assert await answer.json() == {"api_version": "v1"}
+        assert answer.headers[VERSION_HEADER] == "v1"
+
+
+@pytest.mark.parametrize("accept", ACCEPTS)
+@pytest.mark.parametrize("path", ["/status", "//status"])
+async def test_case_49_status_of_v2(path, accept):
+    async with gateway() as client:
+        url = URL(str(client.make_url("/"))[:-1] + path, encoded=True)
+        answer = await client.session.get(url, headers=accept)
+        body = await answer.json()
+    assert answer.status == 200
+    assert answer.content_type == "application/json"
+    assert body["api_version"] == "v2"
+    assert URL(body["advertise_address"]).is_absolute()
+    assert answer.headers[VERSION_HEADER] == "v2"
+
+
+@pytest.mark.parametrize("accept", ACCEPTS)
+async def test_case_88_status_answers_json_while_everything_behind_hangs(accept):
+    """The version of a group waits for a dead address; /status overtakes it."""
+    asked = asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_head(reader)
+        asked.set()
+        await for_ever()
+
+    async with living(hang) as port, gateway({"g": f"http://127.0.0.1:{port}"}) as client:
+        slow = asyncio.get_running_loop().create_task(version_of(client))
+        await asyncio.wait_for(asked.wait(), 5)
+        answer = await client.get("/status", headers=accept)
+        body = await answer.json()
+        assert not slow.done()
+        assert await slow == "address-silent"
+    assert answer.status == 200
+    assert body["api_version"] == "v2"
+
+
+async def version_of(client: Client) -> str:
+    answer = await client.get("/scaling-groups/g/wsproxy-version")
+    reason = (await answer.json())["reason"]
+    assert isinstance(reason, str)
+    return reason
