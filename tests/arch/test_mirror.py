@@ -12,10 +12,13 @@ CORE = sorted(
     path for path in (ROOT / "wsproxy/core").glob("*.py") if path.name not in NO_BEHAVIOUR
 )
 
-LONGEST = 400
-"""Lines. A file of more has more than one reason to change."""
+AIM = 350
+"""Lines; 95 % of the files are below."""
 
-MEDIAN = 200
+LONGEST = 500
+"""Lines; above it a file certainly has more than one reason to change."""
+
+MEDIAN = 150
 
 
 def lines(path: Path) -> int:
@@ -38,4 +41,5 @@ def test_test_folders_are_named_after_packages() -> None:
 def test_files_stay_short() -> None:
     files = sorted((ROOT / "wsproxy").rglob("*.py"), key=lines)
     assert [str(path) for path in files if lines(path) > LONGEST] == []
-    assert lines(files[len(files) // 2]) < MEDIAN
+    assert sum(lines(path) <= AIM for path in files) >= 0.95 * len(files)
+    assert lines(files[len(files) // 2]) <= MEDIAN
