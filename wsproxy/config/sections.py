@@ -287,14 +287,19 @@ class Limits(Section):
         default=75.0, description="Seconds a kept-alive HTTP connection may rest. Not for tunnels."
     )
     total: Seconds = Field(default=0.0, description="Seconds for a whole exchange; 0: no limit.")
-    connections_per_client: Count = Field(
-        default=512, description="Connections at once from one address on the app ports."
+    connections_per_client: Annotated[int, Field(ge=0)] = Field(
+        default=512,
+        description="Connections at once from one address on the app ports; 0: no limit.",
     )
     connections_per_app: Count = Field(
         default=512, description="Connections at once to one app for plain HTTP."
     )
     circuits_per_session: Count = Field(
         default=64, description="Circuits open at once in one session."
+    )
+    unused_circuit: Seconds = Field(
+        default=3600.0,
+        description="Seconds until an interactive v2 circuit that nobody uses is closed; 0: never.",
     )
 
 
