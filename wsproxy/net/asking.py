@@ -84,13 +84,16 @@ class Asker:
         self._trust = self._rules.trust
         self._reserve = self._rules.deadline * SECOND_LOOK
 
-    async def ask(self, address: Address, path: str = "/status") -> Heard:
-        """What is heard below ``address`` at ``path``; redirects are not followed."""
+    async def ask(self, address: Address, path: str = "/status", whole: bool = False) -> Heard:
+        """What is heard below ``address`` at ``path``; redirects are not followed.
+
+        ``whole``: the bodies of error answers are wanted too.
+        """
         ends = asyncio.get_running_loop().time() + self._rules.deadline
         where = await self._resolved(address, ends)
         if isinstance(where, Fault):
             return where
-        heard = await self._question(where, address, path, ends)
+        heard = await self._question(where, address, path, ends, whole)
         if address.tls:
             return await self._or_plain(heard, where, address, path, ends)
         soon = min(ends, asyncio.get_running_loop().time() + self._reserve)
@@ -99,12 +102,17 @@ class Asker:
         return heard
 
     async def _question(
-        self, where: Sequence[Where], address: Address, path: str, ends: float
+        self,
+        where: Sequence[Where],
+        address: Address,
+        path: str,
+        ends: float,
+        whole: bool = False,
     ) -> Heard:
         sock = await _connected(where, ends)
         if isinstance(sock, Fault):
             return sock
-        listener = Listener()
+        listener = Listener(whole)
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_connection(lambda: listener, sock=sock)
         try:

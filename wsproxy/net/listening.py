@@ -24,9 +24,13 @@ Heard = Answer | Fault | NotHttp
 
 
 class Listener(asyncio.Protocol):
-    """Collects one answer; ``heard`` is done when there is nothing more to wait for."""
+    """Collects one answer; ``heard`` is done when there is nothing more to wait for.
 
-    def __init__(self) -> None:
+    From 300 on the status says enough for a probe; ``whole`` waits for those bodies too.
+    """
+
+    def __init__(self, whole: bool = False) -> None:
+        self._wants_whole = whole
         self.heard: asyncio.Future[Heard] = asyncio.get_running_loop().create_future()
         self._parser = httptools.HttpResponseParser(self)
         self._start = b""  # the first bytes, until they show what protocol this is
@@ -105,7 +109,7 @@ class Listener(asyncio.Protocol):
 
     def _judge_progress(self) -> None:
         if self._in_body:
-            decided = self._status >= 300  # the status says it all
+            decided = self._status >= 300 and not self._wants_whole
             if self._complete or decided or len(self._body) > BODY_LIMIT:
                 self._conclude(self._answer(whole=self._complete))
         elif self._received > HEAD_LIMIT:

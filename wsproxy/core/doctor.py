@@ -1,0 +1,245 @@
+"""What the address doctor makes of what it saw: findings for a person, and healthy or not.
+
+The version report says which version holds; this says what else is wrong there, what the thing at
+the address really is, and how far its clock is off (a manager's signatures allow 15 minutes).
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any
+
+from wsproxy.core.address import Address, Malformed, parse, shown
+from wsproxy.core.version import Answer, NotHttp, Observation, VersionReport, shortened
+from wsproxy.core.wire import Version
+
+SKEW_WARNING = 60.0
+"""Seconds from which a difference of clocks is worth a word."""
+
+SKEW_LIMIT = 15 * 60.0
+"""Seconds that a manager tolerates in the date of a signature (design 12)."""
+
+
+class Level(StrEnum):
+    NOTE = "note"
+    WARNING = "warning"
+    PROBLEM = "problem"  # not healthy
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    level: Level
+    text: str
+    mend: str = ""
+
+    def document(self) -> dict[str, str]:
+        return {"level": self.level.value, "text": self.text, "mend": self.mend}
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """The doctor's report. ``skew``: seconds the other clock is ahead, None when not told."""
+
+    report: VersionReport
+    findings: tuple[Finding, ...]
+    looks_like: str = ""
+    advertised: str = ""
+    skew: float | None = None
+
+    @property
+    def healthy(self) -> bool:
+        return self.report.reason == "confirmed" and not any(
+            finding.level is Level.PROBLEM for finding in self.findings
+        )
+
+    def document(self) -> dict[str, Any]:
+        """The JSON of ``wsproxy status --json``."""
+        return {
+            "address": self.report.address,
+            "healthy": self.healthy,
+            **self.report.document(),
+            "detail": self.report.happened,
+            "mend": self.report.mend,
+            "looks_like": self.looks_like,
+            "advertise_address": self.advertised,
+            "clock_skew": self.skew,
+            "findings": [finding.document() for finding in self.findings],
+        }
+
+
+def examine(
+    text: str, report: VersionReport, now: float, root: Observation | None = None
+) -> Examination:
+    """Judge what was seen at the address ``text``.
+
+    ``report`` is of its ``/status``, ``root`` what its ``/`` answers, if that was asked; ``now`` in
+    unix seconds. Never raises.
+    """
+    looks_like = "" if report.reason == "confirmed" else recognise(report.seen, root)
+    skew = _skew(report.seen, now)
+    if skew is None:
+        skew = _skew(root, now)
+    advertised, findings = _advertised(text, report)
+    findings += _about_address(text)
+    findings += _about_clock(skew)
+    return Examination(report, tuple(findings), looks_like, advertised, skew)
+
+
+# what it really is
+
+_Look = Callable[[Answer], str]
+
+
+def _manager(answer: Answer) -> str:
+    document = _object(answer)
+    if "manager" in document and "version" in document:
+        return f"a Backend.AI manager ({shortened(str(document['manager']))})"
+    return ""
+
+
+def _backend_ai(answer: Answer) -> str:
+    kind = str(_object(answer).get("type", ""))
+    return "a server of Backend.AI, not its proxy" if "api.backend.ai/probs" in kind else ""
+
+
+def _containing(needle: bytes, name: str) -> _Look:
+    return lambda answer: name if needle in answer.body.lower() else ""
+
+
+def _served_by(server: str, name: str) -> _Look:
+    return lambda answer: name if answer.server.lower().startswith(server) else ""
+
+
+def _jupyter(answer: Answer) -> str:
+    leads_to = answer.location.startswith(("/lab", "/tree", "/login?next=", "/hub/"))
+    return "an app: Jupyter" if leads_to or b"jupyter" in answer.body.lower() else ""
+
+
+LOOKS: tuple[_Look, ...] = (
+    _manager,
+    _containing(b"backend-ai-webui", "a Backend.AI web server (WebUI)"),
+    _containing(b"backend.ai webui", "a Backend.AI web server (WebUI)"),
+    _containing(b"<title>backend.ai", "a Backend.AI web server (WebUI)"),
+    _backend_ai,
+    _jupyter,
+    _containing(b"tensorboard", "an app: TensorBoard"),
+    _containing(b"code-server", "an app: code-server"),
+    _containing(b"rstudio", "an app: RStudio"),
+    _served_by("ttyd", "an app: ttyd"),
+    _served_by("tornadoserver", "an app on Tornado"),
+    _served_by("nginx", "an nginx web server"),
+    _served_by("apache", "an Apache web server"),
+    _served_by("caddy", "a Caddy web server"),
+    _served_by("simplehttp", "Python's http.server"),
+)
+"""Asked in this order, of the answer at ``/`` first."""
+
+
+def recognise(*seen: Observation | None) -> str:
+    """A name for what answers there, or ""."""
+    if any(isinstance(each, NotHttp) and "SSH" in each.detail for each in seen):
+        return "an SSH server"
+    answers = [each for each in reversed(seen) if isinstance(each, Answer)]
+    return next((name for look in LOOKS for each in answers if (name := look(each))), "")
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+# what else is wrong
+
+
+def _advertised(text: str, report: VersionReport) -> tuple[str, list[Finding]]:
+    """What a v2 tells managers to tell clients (protocol 5.1)."""
+    if report.version is not Version.V2 or not isinstance(report.seen, Answer):
+        return "", []
+    told = _object(report.seen).get("advertise_address")
+    if told is None:
+        finding = Finding(
+            Level.NOTE,
+            "It names no advertise_address: a coordinator before 25.15, or a worker.",
+            "A group needs the address of the coordinator, not of a worker.",
+        )
+        return "", [finding]
+    address = parse(told) if isinstance(told, str) else Malformed("it is no text")
+    if isinstance(address, Malformed):
+        where = shortened(str(told))
+        finding = Finding(
+            Level.PROBLEM,
+            f"Its advertise_address {where} is not usable: {address.why}.",
+            "Correct `advertise` in [gateway] there: managers give it to clients.",
+        )
+        return where, [finding]
+    return str(address), _reachable(address, parse(text))
+
+
+def _reachable(advertised: Address, asked: Address | Malformed) -> list[Finding]:
+    if isinstance(asked, Malformed) or _local(asked.host) or not _local(advertised.host):
+        return []
+    finding = Finding(
+        Level.WARNING,
+        f"It sends clients to {advertised}, which works on its own machine only.",
+        "Set `advertise` in [gateway] there to an address that clients can reach.",
+    )
+    return [finding]
+
+
+def _local(host: str) -> bool:
+    return host in ("::1", "localhost") or host.startswith("127.") or host.endswith(".localhost")
+
+
+def _about_address(text: str) -> list[Finding]:
+    """Habits of managers that this address will meet (protocol 8.1)."""
+    address = parse(text)
+    if isinstance(address, Malformed):
+        return []
+    found = []
+    if address.path:
+        found.append(
+            Finding(
+                Level.WARNING,
+                f"Managers from 26.2 on ignore the path {address.path} and ask /status.",
+                "Give the wsproxy a host name or port of its own.",
+            )
+        )
+    if text.endswith("/"):
+        found.append(
+            Finding(
+                Level.NOTE,
+                "Managers before 26.2 ask //status because of the slash at the end.",
+                f"Write {shown(text).rstrip('/')} in the group.",
+            )
+        )
+    return found
+
+
+def _skew(seen: Observation | None, now: float) -> float | None:
+    """Seconds the clock there is ahead, from its Date header."""
+    if not isinstance(seen, Answer) or not seen.date:
+        return None
+    try:
+        return round(parsedate_to_datetime(seen.date).timestamp() - now, 1)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _about_clock(skew: float | None) -> list[Finding]:
+    if skew is None or abs(skew) < SKEW_WARNING:
+        return []
+    direction = "ahead of" if skew > 0 else "behind"
+    text = f"Its clock is {_spoken(abs(skew))} {direction} the clock here."
+    mend = "Let both machines take their time from NTP."
+    if abs(skew) > SKEW_LIMIT:
+        return [Finding(Level.PROBLEM, f"{text} Signatures are refused from 15 minutes on.", mend)]
+    return [Finding(Level.WARNING, text, mend)]
+
+
+def _spoken(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
