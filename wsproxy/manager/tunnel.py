@@ -1,0 +1,276 @@
+"""A WebSocket as an asyncio transport: bytes in, bytes out, the same as a socket (protocol 3).
+
+    protocol ◀──data_received── Tunnel ◀──frames── socket ── manager ── container
+    protocol ───write─────────▶ Tunnel ───frames─▶ socket
+
+It sits on the socket's own transport, so reading and writing are paused where it counts, and
+nothing is collected: the pieces of a frame are passed on as they come.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from wsproxy.core.configuration import Mode
+from wsproxy.core.tunnel import ABNORMAL, orderly
+from wsproxy.core.wsframes import (
+    FrameError,
+    FrameReader,
+    Mask,
+    Opcode,
+    close_code,
+    encode,
+    encode_close,
+    mask_in_place,
+    split,
+)
+
+try:  # not a public name; the tunnel works without it, at ten times the cost
+    from aiohttp._websocket.helpers import websocket_mask
+except ImportError:
+    MASK: Mask = mask_in_place
+else:
+    MASK = websocket_mask
+
+PROTOCOL_ERROR = 1002
+
+
+class TunnelClosed(ConnectionError):
+    """The tunnel ended and it was no clean end. ``code``: the close code, 1006 for none."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the tunnel was closed with code {code}")
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelRules:
+    """Seconds. ``ping``: between pings, and how long anything may take to come back.
+
+    ``silence``: a WebSocket cannot carry a client's half-close; after one, the app may go on as
+    long as it is never silent for this long (design 5.8). ``farewell``: for the peer's answer to
+    our close frame.
+    """
+
+    ping: float = 20.0
+    silence: float = 5.0
+    farewell: float = 2.0
+
+
+class Tunnel(asyncio.Transport):
+    """One WebSocket whose handshake is done, presented as a transport of bytes.
+
+    ``close_code`` is the code it was closed with, None while it is open. Extra info of the socket
+    (``peername``, ``ssl_object``) is passed through, the socket itself is not: nobody but the
+    tunnel may write to it.
+    """
+
+    def __init__(
+        self,
+        socket: asyncio.Transport,
+        mode: Mode,
+        protocol: asyncio.Protocol,
+        rules: TunnelRules,
+        on_close: Callable[["Tunnel"], None],
+    ) -> None:
+        super().__init__()
+        self._socket = socket
+        self._mode = mode
+        self._protocol = protocol
+        self._rules = rules
+        self._on_close = on_close
+        self._loop = asyncio.get_running_loop()
+        self._reader = FrameReader()
+        self._paused = False
+        self._finished = False  # the client's half-close
+        self._closing = False  # our side has ended it
+        self._heard = True
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self.close_code: int | None = None
+
+    def __repr__(self) -> str:
+        state = "open" if self.close_code is None and not self._closing else "closing"
+        return f"Tunnel({state}, code={self.close_code})"
+
+    def attach(self, rest: bytes) -> None:
+        """Begin: ``rest`` are bytes that came with the handshake's answer."""
+        self._socket.set_protocol(_SocketSide(self))
+        self._protocol.connection_made(self)
+        self._after("ping", self._rules.ping, self._ping)
+        if rest:
+            self.received(rest)
+        if not self._paused and not self._socket.is_closing():
+            self._socket.resume_reading()
+
+    # the transport's face
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self._closing or self._finished:
+            return
+        for piece in split(bytes(data)):
+            if piece:
+                self._send(Opcode.BINARY, piece)
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        """The client says no more; the app gets time to say the rest."""
+        if not self._finished:
+            self._finished = True
+            self._after("silence", self._rules.silence, self._silent)
+
+    def close(self) -> None:
+        """Say goodbye; what was written leaves first. The peer may take a moment to answer."""
+        if self.is_closing():
+            return
+        self._closing = True
+        self._socket.write(encode_close(1000, secrets.token_bytes(4)))
+        self._socket.resume_reading()  # to see the peer's answer
+        self._after("farewell", self._rules.farewell, self._socket.abort)
+
+    def abort(self) -> None:
+        self._closing = True
+        if not self._socket.is_closing():
+            self._socket.abort()
+
+    def is_closing(self) -> bool:
+        return self._closing or self._socket.is_closing()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        assert isinstance(protocol, asyncio.Protocol)
+        self._protocol = protocol
+
+    def get_protocol(self) -> asyncio.Protocol:
+        return self._protocol
+
+    def pause_reading(self) -> None:
+        if not self._paused and not self.is_closing():
+            self._paused = True
+            self._socket.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._paused and not self.is_closing():
+            self._paused = False
+            self._heard = True  # nothing could be heard meanwhile
+            self._socket.resume_reading()
+
+    def is_reading(self) -> bool:
+        return not self._paused and not self.is_closing()
+
+    def get_write_buffer_size(self) -> int:
+        return self._socket.get_write_buffer_size()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        if not self._socket.is_closing():
+            self._socket.set_write_buffer_limits(high, low)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default if name == "socket" else self._socket.get_extra_info(name, default)
+
+    # from the socket
+
+    def received(self, data: bytes) -> None:
+        """Bytes of the WebSocket."""
+        self._heard = True
+        try:
+            pieces = self._reader.feed(data)
+        except FrameError:
+            self._ended(PROTOCOL_ERROR)
+            return
+        payload = b"".join(piece for opcode, piece in pieces if opcode is Opcode.BINARY)
+        if payload and not self._closing:
+            self._hear(payload)
+        for opcode, piece in pieces:
+            if opcode is Opcode.PING and not self._closing:
+                self._send(Opcode.PONG, piece)
+            elif opcode is Opcode.CLOSE:
+                self._close_frame(piece)
+
+    def _hear(self, payload: bytes) -> None:
+        if self._finished:
+            self._after("silence", self._rules.silence, self._silent)
+        self._protocol.data_received(payload)
+
+    def _close_frame(self, payload: bytes) -> None:
+        try:
+            self._ended(close_code(payload))
+        except FrameError:
+            self._ended(PROTOCOL_ERROR)
+
+    def _ended(self, code: int) -> None:
+        """The peer closed (or must be hung up on): answer, and let go of the socket."""
+        if self.close_code is None:
+            self.close_code = code
+        if not self._closing:
+            self._closing = True
+            self._socket.write(encode_close(code, secrets.token_bytes(4)))
+        self._socket.close()
+        self._after("farewell", self._rules.farewell, self._socket.abort)
+
+    def lost(self) -> None:
+        """The socket is gone."""
+        for timer in self._timers.values():
+            timer.cancel()
+        asked_by_us = self._closing and self.close_code is None
+        if self.close_code is None:
+            self.close_code = 1000 if asked_by_us else ABNORMAL
+        self._closing = True
+        self._on_close(self)
+        clean = asked_by_us or orderly(self.close_code, self._mode)
+        self._protocol.connection_lost(None if clean else TunnelClosed(self.close_code))
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()
+
+    # timers
+
+    def _after(self, name: str, seconds: float, action: Callable[[], None]) -> None:
+        if (running := self._timers.get(name)) is not None:
+            running.cancel()
+        self._timers[name] = self._loop.call_later(seconds, action)
+
+    def _ping(self) -> None:
+        """Ask whether the manager is there. Who pauses reading cannot hear the answer."""
+        if self._closing:
+            return
+        if not self._heard and not self._paused:
+            self._socket.abort()
+            return
+        self._heard = False
+        self._send(Opcode.PING, b"")
+        self._after("ping", self._rules.ping, self._ping)
+
+    def _silent(self) -> None:
+        if self._paused:  # it is the client that is slow, not the app that is silent
+            self._after("silence", self._rules.silence, self._silent)
+        else:
+            self.close()
+
+    def _send(self, opcode: Opcode, payload: bytes) -> None:
+        if not self._socket.is_closing():
+            self._socket.write(encode(opcode, payload, secrets.token_bytes(4), MASK))
+
+
+class _SocketSide(asyncio.Protocol):
+    """What the socket's transport calls; keeps those methods off the tunnel's own face."""
+
+    def __init__(self, tunnel: Tunnel) -> None:
+        self._tunnel = tunnel
+
+    def data_received(self, data: bytes) -> None:
+        self._tunnel.received(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._tunnel.lost()
+
+    def pause_writing(self) -> None:
+        self._tunnel.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._tunnel.resume_writing()
