@@ -31,10 +31,16 @@ check: setup    ## Everything short of tests: format, lint, types, layers
 fmt: setup      ## Format and apply safe fixes
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
+docs: setup     ## Write the pages that are made from the code
+	$(BIN)/python -m scripts.docs
+
+bench: setup    ## Measure the gateway against a direct connection and nginx (a minute)
+	$(BIN)/python -m benchmarks
+
 shape:          ## Longest files, for review (aim: under 350 lines)
 	@find wsproxy -name '*.py' | xargs wc -l | sort -rn | sed -n '2,11p'
 
 news: setup     ## Preview the next changelog
 	$(BIN)/towncrier build --draft --version next
 
-.PHONY: help setup demo test test-fast check fmt shape news
+.PHONY: help setup demo test test-fast check fmt docs bench shape news
