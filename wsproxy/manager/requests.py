@@ -1,0 +1,231 @@
+"""Signed requests to a manager, or to a web server in SESSION mode (protocol 3.2, 3.3, 8).
+
+Every method returns a value, whatever happens: what the manager said, or a ``Failure`` on its side.
+Nothing of the credentials is ever in a value, a message or a log.
+"""
+
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+from aiohttp import hdrs
+from yarl import URL
+
+from wsproxy.core.configuration import Configuration, Mode
+from wsproxy.core.failure import Failure, FailureKind, Side
+from wsproxy.core.streamfields import explain_refusal, stream_fields
+
+BODY_LIMIT = 1 << 20
+"""Bytes of an answer that are read; what is longer is not a manager's."""
+
+PATIENCE = 15.0
+"""Seconds for one request; the WebUI waits as long for a deletion (protocol 9.3)."""
+
+CONNECT = 5.0
+"""Seconds to connect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer of whoever listens at the manager's endpoint. ``date`` is its Date field."""
+
+    status: int
+    body: bytes
+    date: str = ""
+
+    @property
+    def document(self) -> Any:
+        """The body as JSON; None when it is not JSON."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def slug(self) -> str:
+        """The last part of a problem's ``type``, "" when this is no problem document."""
+        document = self.document
+        kind = document.get("type", "") if isinstance(document, dict) else ""
+        return kind.rpartition("/")[2] if isinstance(kind, str) else ""
+
+    @property
+    def title(self) -> str:
+        """What the problem says, for a person."""
+        document = self.document
+        if not isinstance(document, dict):
+            return ""
+        return str(document.get("msg") or document.get("title") or "")
+
+    def explained(self, now: datetime) -> str:
+        """Status and words for a person; a clock that is off is named (design 12)."""
+        said = explain_refusal(self.status, self.date, now)
+        return f"{said} {self.title}".strip()
+
+
+class ManagerClient:
+    """One identity at one manager. Close it."""
+
+    def __init__(
+        self, who: Configuration, *, patience: float = PATIENCE, verify_tls: bool = True
+    ) -> None:
+        self._who = who
+        self._base = URL(who.endpoint)
+        self._prefix = "/func" if who.mode is Mode.SESSION else ""
+        self._patience = patience
+        self._verify = verify_tls
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"ManagerClient({self._who!r})"
+
+    @property
+    def who(self) -> Configuration:
+        return self._who
+
+    async def __aenter__(self) -> "ManagerClient":
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of the connections. Idempotent."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Said | Failure:
+        """One request to ``path`` (percent-encoded already); redirects are not followed."""
+        url = self._url(path, query or {})
+        host = url.raw_authority
+        fields = stream_fields(self._who, url.raw_path_qs, host, datetime.now(UTC), method)
+        data = json.dumps(body).encode() if body is not None else None
+        try:
+            async with self._connections().request(
+                method, url, headers=dict(fields), data=data, allow_redirects=False
+            ) as response:
+                return await _read(response)
+        except (aiohttp.ClientError, TimeoutError, ssl.SSLError, OSError, ValueError) as error:
+            return failure_of(error)
+
+    def _url(self, path: str, query: Mapping[str, str]) -> URL:
+        pairs = "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in query.items())
+        text = f"{self._base}".rstrip("/") + self._prefix + path
+        return URL(f"{text}?{pairs}" if pairs else text, encoded=True)
+
+    def _connections(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=self._patience, sock_connect=CONNECT)
+            connector = aiohttp.TCPConnector(ssl=self._verify)
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                timeout=timeout,
+                auto_decompress=True,
+                trust_env=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("Accept-Encoding",),
+            )
+        return self._session
+
+    # what a manager can be asked
+
+    async def get(self, path: str, query: Mapping[str, str]) -> tuple[int, bytes] | Failure:
+        """Status and body (``manager.groups.AsksManager``)."""
+        said = await self.request(hdrs.METH_GET, path, query)
+        return said if isinstance(said, Failure) else (said.status, said.body)
+
+    async def delete_session(
+        self, session: str, *, forced: bool = False, owner_access_key: str = ""
+    ) -> Said | Failure:
+        """Protocol 8.3."""
+        query = {"forced": "true"} if forced else {}
+        if owner_access_key:
+            query["owner_access_key"] = owner_access_key
+        return await self.request(hdrs.METH_DELETE, _session(session), query)
+
+    async def session_exists(self, session: str) -> bool | None:
+        """Whether the manager knows the session; None when it cannot be told."""
+        said = await self.request(hdrs.METH_GET, _session(session))
+        if isinstance(said, Failure):
+            return None
+        if 200 <= said.status < 300:
+            return True
+        return False if said.status == 404 and said.slug in GONE else None
+
+    async def group_version(self, group: str, project: str = "") -> Said | Failure:
+        """What the manager says of a group (protocol 8.1)."""
+        path = f"/scaling-groups/{quote(group, safe='')}/wsproxy-version"
+        return await self.request(hdrs.METH_GET, path, {"group": project} if project else {})
+
+    async def session(self, session: str) -> Said | Failure:
+        """What the manager tells of a session."""
+        return await self.request(hdrs.METH_GET, _session(session))
+
+    async def start_service(
+        self, session: str, app: str, *, port: int | None = None, login_session_token: str = ""
+    ) -> Said | Failure:
+        """Protocol 8.2; ``{"token", "wsproxy_addr"}`` when it works."""
+        body: dict[str, Any] = {"app": app}
+        if port is not None:
+            body["port"] = port
+        if login_session_token:
+            body["login_session_token"] = login_session_token
+        return await self.request(hdrs.METH_POST, f"{_session(session)}/start-service", body=body)
+
+    async def apps(self, session: str) -> Said | Failure:
+        """The services of a session (protocol 3.4)."""
+        path = f"/stream/session/{quote(session, safe='')}/apps"
+        return await self.request(hdrs.METH_GET, path)
+
+
+GONE = frozenset({"session-not-found", "object-not-found"})
+"""The only problems that say a session does not exist (design 7)."""
+
+
+def _session(session: str) -> str:
+    return f"/session/{quote(session, safe='')}"
+
+
+async def _read(response: aiohttp.ClientResponse) -> Said | Failure:
+    body = bytearray()
+    async for part in response.content.iter_chunked(1 << 16):
+        body += part
+        if len(body) > BODY_LIMIT:
+            detail = "its answer is longer than any answer of a manager"
+            return Failure(FailureKind.MALFORMED_ANSWER, Side.MANAGER, detail)
+    return Said(response.status, bytes(body), response.headers.get(hdrs.DATE, ""))
+
+
+_KINDS: tuple[tuple[type[BaseException], FailureKind, str], ...] = (
+    (aiohttp.ClientConnectorDNSError, FailureKind.UNRESOLVABLE, "its name does not resolve"),
+    (aiohttp.ClientConnectorCertificateError, FailureKind.TLS, "its certificate is not valid"),
+    (aiohttp.ClientSSLError, FailureKind.TLS, "TLS cannot be established"),
+    (ssl.SSLError, FailureKind.TLS, "TLS cannot be established"),
+    (aiohttp.ConnectionTimeoutError, FailureKind.CONNECT_TIMEOUT, "it accepts no connection"),
+    (TimeoutError, FailureKind.FIRST_BYTE_TIMEOUT, "it gives no answer in time"),
+    (aiohttp.ClientConnectorError, FailureKind.REFUSED, "it cannot be reached"),
+    (aiohttp.ServerDisconnectedError, FailureKind.CLOSED_EARLY, "it closes without an answer"),
+    (aiohttp.ClientPayloadError, FailureKind.CUT, "its answer breaks off"),
+    (aiohttp.ClientResponseError, FailureKind.MALFORMED_ANSWER, "it does not answer in HTTP"),
+    (OSError, FailureKind.CLOSED_EARLY, "the connection breaks"),
+    (ValueError, FailureKind.UNRESOLVABLE, "its address is not usable"),
+)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """An error of the client library as a value; the first row that fits."""
+    for kind, failure, detail in _KINDS:
+        if isinstance(error, kind):
+            return Failure(failure, Side.MANAGER, detail)
+    return Failure(FailureKind.CLOSED_EARLY, Side.MANAGER, "the connection breaks")
