@@ -45,6 +45,7 @@ _REASONS: tuple[tuple[re.Pattern[bytes], str], ...] = (
         "The request line is not valid.",
     ),
 )
+_START = re.compile(TOKEN + rb"(?:\Z| )")
 _EARLY = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 Code = Literal["malformed-request", "head-too-large", "uri-too-long", "method-not-allowed"]
@@ -95,7 +96,6 @@ class Request:
     body: Body
     keep_alive: bool
     upgrade: bytes = b""  # the value of Upgrade when the client may switch protocols
-    expects: bool = False  # Expect: 100-continue; the app answers it
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class _Fields:
         self.pairs: list[tuple[bytes, bytes]] = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.pairs.append((name, value))
+        self.pairs.append((name, value.rstrip(b" \t")))
 
 
 def _parse_fields(raw: bytes, method: bytes) -> list[tuple[bytes, bytes]] | None:
@@ -143,7 +143,7 @@ def tokens(values: list[bytes]) -> list[bytes]:
 
 
 _NOTICED = frozenset(
-    {b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"}
+    {b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade"}
 )
 
 
@@ -170,9 +170,13 @@ def too_large(raw: bytes, limits: HeadLimits) -> Fault | None:
     return None
 
 
-def early_fault(raw: bytes) -> Fault | None:
-    """What is already wrong with a head whose end has not arrived."""
-    return malformed(explain(raw)) if _EARLY.search(raw) else None
+def early_fault(raw: bytes, seen: int = 0) -> Fault | None:
+    """What is already wrong with a head whose end has not arrived.
+
+    ``seen``: so many bytes were looked at before; a slow client must not cost a full scan a byte.
+    """
+    found = _EARLY.search(raw, max(0, seen - 1)) or (raw and not _START.match(raw))
+    return malformed(explain(raw)) if found else None
 
 
 def explain(raw: bytes) -> str:
@@ -218,7 +222,6 @@ def read_request(raw: bytes) -> Request | Fault:
         body,
         keep_alive=b"close" not in connection,
         upgrade=_upgrade(seen, connection, body),
-        expects=b"100-continue" in tokens(seen.get(b"expect", [])),
     )
 
 

@@ -116,10 +116,11 @@ def request_bytes(
 ) -> bytes:
     """The head as it goes to the app: the site's fields, and the framing that is the engine's."""
     parts = [f"{method} {target} HTTP/{version}\r\n".encode("latin-1")]
+    dropped = _dropped(headers)
     counted = False
     for name, value in headers:
         key = name.lower()
-        if key in HOP_BY_HOP:
+        if key in dropped:
             continue
         if key == b"content-length":
             if body.kind is BodyKind.CHUNKED:

@@ -6,7 +6,7 @@ as they came; where they end is decided by ``core.framing`` and ``core.bodies``.
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from wsproxy.core.bodies import Tracker, follow
 from wsproxy.core.failure import Failure, FailureKind, Side
@@ -33,13 +33,15 @@ class AppUser(Protocol):
 
 
 class AppConnection(asyncio.Protocol):
-    """The protocol of a connection to an app. ``on_lost`` is called once, unless detached."""
+    """The protocol of a connection to an app."""
 
-    def __init__(self, on_lost: Callable[["AppConnection"], None]) -> None:
+    def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.reusable = True
         self.served = 0
-        self._on_lost: Callable[[AppConnection], None] | None = on_lost
+        self.writing_paused = False
+        self._lost = False
+        self._on_lost: Callable[[AppConnection], None] | None = None
         self._user: AppUser | None = None
         self._answer: Answer | None = None
         self._tracker: Tracker | None = None
@@ -51,6 +53,17 @@ class AppConnection(asyncio.Protocol):
     def __repr__(self) -> str:
         state = "idle" if self._user is None else "busy"
         return f"AppConnection({state}, served={self.served}, reusable={self.reusable})"
+
+    def owned(self, on_lost: Callable[["AppConnection"], None]) -> None:
+        """Tell ``on_lost`` once when the connection is gone, unless it is detached before."""
+        self._on_lost = on_lost
+        if self._lost:
+            self._tell_owner()
+
+    def _tell_owner(self) -> None:
+        on_lost, self._on_lost = self._on_lost, None
+        if on_lost is not None:
+            on_lost(self)
 
     # -- what the user does
 
@@ -96,12 +109,12 @@ class AppConnection(asyncio.Protocol):
 
     @property
     def closed(self) -> bool:
-        return self.transport is None or self.transport.is_closing()
+        return self._lost or self.transport is None or self.transport.is_closing()
 
     # -- what the transport says
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self.transport = transport
         transport.set_write_buffer_limits(high=HIGH_WATER)
 
@@ -114,10 +127,12 @@ class AppConnection(asyncio.Protocol):
             self._read_body(data)
 
     def pause_writing(self) -> None:
+        self.writing_paused = True
         if self._user is not None:
             self._user.app_full()
 
     def resume_writing(self) -> None:
+        self.writing_paused = False
         if self._user is not None:
             self._user.app_ready()
 
@@ -128,10 +143,9 @@ class AppConnection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         user, self._user = self._user, None
-        on_lost, self._on_lost = self._on_lost, None
         self.reusable = False
-        if on_lost is not None:
-            on_lost(self)
+        self._lost = True
+        self._tell_owner()
         if user is not None:
             user.app_failed(self._loss())
 

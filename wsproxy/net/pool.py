@@ -15,7 +15,10 @@ from wsproxy.core.pooling import Advice, PoolRules, advice, keep, usable
 
 
 class Poolable(Protocol):
-    """A connection that can rest."""
+    """A connection that can rest. When it is gone its owner calls ``Pool.lost``, once."""
+
+    @property
+    def closed(self) -> bool: ...
 
     def abort(self) -> None: ...
 
@@ -58,21 +61,26 @@ class Pool(Generic[C]):
     def take(self, key: Key, *, safe: bool) -> C | None:
         """A resting connection that may carry a request of this kind, the youngest one."""
         lane = self._lanes.get(key)
-        if lane is None or not lane.resting:
-            return None
-        connection, since = lane.resting[-1]
-        if not usable(self._time() - since, safe, self._rules):
-            return None
-        lane.resting.pop()
-        return connection
+        while lane is not None and lane.resting:
+            connection, since = lane.resting[-1]
+            if not usable(self._time() - since, safe, self._rules):
+                return None
+            lane.resting.pop()
+            if not connection.closed:
+                return connection
+        return None
 
-    async def place(self, key: Key, deadline: float, *, safe: bool) -> C | Failure | None:
-        """A resting connection, or None: the caller owns a place and dials. A failure when none
-        became free within ``deadline`` seconds."""
+    async def place(
+        self, key: Key, deadline: float, *, safe: bool, fresh: bool = False
+    ) -> C | Failure | None:
+        """A resting connection (not if ``fresh``), or None: the caller owns a place and dials.
+
+        A failure when no place became free within ``deadline`` seconds.
+        """
         lane = self._lanes.setdefault(key, _Lane())
         try:
             async with asyncio.timeout(deadline):
-                while (connection := self.take(key, safe=safe)) is None:
+                while fresh or (connection := self.take(key, safe=safe)) is None:
                     self._evict(lane)
                     if advice(0, lane.taken, self._rules) is Advice.DIAL:
                         lane.taken += 1
@@ -84,11 +92,12 @@ class Pool(Generic[C]):
             return Failure(FailureKind.SLOT_TIMEOUT, Side.GATEWAY, detail)
 
     def _evict(self, lane: _Lane[C]) -> None:
-        """Let a connection go that rests but may not be used, when it takes the last place."""
+        """Close a connection that rests but may not be used, when it has the last place.
+
+        Its place is free when it is gone; ``lost`` then wakes who waits.
+        """
         if lane.taken >= self._rules.total and lane.resting:
-            lane.resting[0][0].abort()
-            lane.resting.pop(0)
-            lane.taken -= 1
+            lane.resting.pop(0)[0].abort()
 
     async def _wait(self, lane: _Lane[C]) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -140,8 +149,10 @@ class Pool(Generic[C]):
     def forget(self, key: Key) -> None:
         """Close what rests on a route: its circuit has ended."""
         lane = self._lanes.get(key)
-        for connection, _ in lane.resting if lane else ():
-            connection.abort()
+        if lane is not None:
+            resting, lane.resting = lane.resting, []
+            for connection, _ in resting:
+                connection.abort()
 
     def close(self) -> None:
         """Close everything that rests."""
@@ -160,8 +171,9 @@ class Pool(Generic[C]):
         self._sweep = None
         oldest = self._time() - self._rules.idle_seconds
         for lane in self._lanes.values():
-            for connection, since in lane.resting:
-                if since <= oldest:
-                    connection.abort()
+            tired = [connection for connection, since in lane.resting if since <= oldest]
+            lane.resting = lane.resting[len(tired) :]
+            for connection in tired:
+                connection.abort()
         if any(lane.resting for lane in self._lanes.values()):
             self._plan_sweep()

@@ -1,0 +1,538 @@
+"""Plain HTTP through the engine: what the app saw, and what the client saw, byte by byte."""
+
+import pytest
+
+from tests.support.apps import (
+    OK,
+    AppLink,
+    answering,
+    eventually,
+    exchange,
+    raw_app,
+    raw_client,
+)
+from tests.support.gateway import gateway
+from wsproxy.core.heads import Peer, RequestHead
+from wsproxy.core.problem import Problem
+from wsproxy.core.wire import Version
+from wsproxy.data.rules import EngineRules
+from wsproxy.data.site import Plan, Refuse, Reply
+
+GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+async def test_a_request_and_its_answer_pass():
+    async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
+        await client.send(
+            b"GET /a/../b%2Fc?q=%41 HTTP/1.1\r\nHost: a.example:81\r\nX-A: 1\r\nx-a:  2 \r\n\r\n"
+        )
+        head, body = await client.answer()
+        assert body == b"ok"
+        assert head.startswith(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n")
+        assert b"X-BackendAI-Wsproxy-Version: v2\r\n" in head
+        assert b"Speaker" not in head
+        seen = await (await app.link()).head()
+        assert seen.startswith(
+            b"GET /a/../b%2Fc?q=%41 HTTP/1.1\r\nHost: a.example:81\r\nX-A: 1\r\nx-a: 2\r\n"
+        )
+        assert b"X-Forwarded-For: 127.0.0.1\r\n" in seen
+        outcome = await gw.site.outcome()
+        assert (outcome.status, outcome.failure, outcome.route) == (200, None, gw.site.routes[0])
+
+
+async def test_a_counted_body_passes_untouched_in_pieces():
+    async def app_script(link: AppLink) -> None:
+        await link.until(b"\r\n\r\nabc")
+        await link.until(b"defgh")
+        await link.send(b"HTTP/1.1 200 Fine\r\nContent-Length: 6\r\n\r\n123")
+        await link.until(b"never")  # the rest is sent by the test
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        await client.send(b"POST / HTTP/1.1\r\nHost: h\r\ncontent-LENGTH: 8\r\n\r\nabc")
+        link = await app.link()
+        await eventually(lambda: link.received.endswith(b"abc"))
+        await client.send(b"defgh")
+        assert (await client.head()).startswith(b"HTTP/1.1 200 Fine\r\n")
+        assert await client.size(3) == b"123"
+        await link.send(b"456")
+        assert await client.size(3) == b"456"
+        assert b"content-LENGTH: 8\r\n" in link.received
+        meter = next(iter(gw.engine.activity.meters.values()))
+        assert (meter.requests, meter.bytes_in) == (1, 8)
+        assert meter.bytes_out == len(client.received)
+        assert meter.last_user_bytes > 0
+
+
+CHUNKS = b"5;a=b\r\nhello\r\n0A\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n"
+
+
+@pytest.mark.parametrize("split", [1, 3, 17, 1000])
+async def test_case_76_chunks_pass_verbatim_both_ways(split: int):
+    async def app_script(link: AppLink) -> None:
+        await link.until(b"X-Sum: 1\r\n\r\n")
+        await link.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n")
+        for at in range(0, len(CHUNKS), split):
+            await link.send(CHUNKS[at : at + split])
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        head = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        await client.send(head)
+        for at in range(0, len(CHUNKS), split):
+            await client.send(CHUNKS[at : at + split])
+        answer = await client.head()
+        assert b"Transfer-Encoding: chunked\r\n" in answer
+        assert b"Trailer: X-Sum\r\n" in answer
+        assert await client.size(len(CHUNKS)) == CHUNKS
+        link = await app.link()
+        seen, _, body = link.received.partition(b"\r\n\r\n")
+        assert body == CHUNKS
+        assert seen.count(b"Transfer-Encoding: chunked") == 1
+
+
+async def test_d19_no_framing_is_invented_for_a_request_without_a_body():
+    async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
+        await client.send(GET)
+        await client.answer()
+        seen = (await app.link()).received.lower()
+        for name in (b"transfer-encoding", b"content-length", b"content-type", b"accept"):
+            assert name not in seen
+        assert b"user-agent" not in seen
+
+
+async def test_d19_hop_by_hop_fields_are_removed_both_ways():
+    answer = (
+        b"HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Private\r\nX-Private: 1\r\nKeep-Alive: 5\r\n"
+        b"Content-Length: 2\r\n\r\nok"
+    )
+    async with raw_app(answering(answer)) as app, gateway(app) as gw:
+        async with raw_client(gw.port) as client:
+            await client.send(
+                b"GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, X-Secret, Host\r\n"
+                b"X-Secret: 1\r\nTE: trailers\r\nKeep-Alive: 9\r\nUpgrade: foo\r\n"
+                b"Proxy-Authorization: x\r\nX-Kept: 1\r\n\r\n"
+            )
+            head, _ = await client.answer()
+            assert b"Private" not in head
+            assert b"eep-" not in head
+            seen = (await app.link()).received
+            for name in (b"Secret", b"TE:", b"Keep-", b"Upgrade", b"Proxy-", b"Connection"):
+                assert name not in seen
+            assert b"X-Kept: 1\r\n" in seen
+            assert b"Host: h\r\n" in seen
+
+
+async def test_case_74_d04_repeated_fields_pass_both_ways():
+    answer = (
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nLink: x\r\nSet-Cookie: b=2\r\nset-cookie: c=3\r\n"
+        b"Link: y\r\nContent-Length: 2\r\n\r\nok"
+    )
+    async with raw_app(answering(answer)) as app, gateway(app) as gw:
+        async with raw_client(gw.port) as client:
+            await client.send(
+                b"GET / HTTP/1.1\r\nHost: h\r\nCookie: a=1\r\nX: 1\r\nCookie: b=2\r\nX: 2\r\n\r\n"
+            )
+            head, _ = await client.answer()
+            wanted = (
+                b"Set-Cookie: a=1\r\nLink: x\r\nSet-Cookie: b=2\r\nset-cookie: c=3\r\nLink: y\r\n"
+            )
+            assert wanted in head
+            seen = (await app.link()).received
+            assert b"Cookie: a=1\r\nX: 1\r\nCookie: b=2\r\nX: 2\r\n" in seen
+
+
+async def test_case_76_d02_a_redirect_of_the_app_is_not_followed():
+    answer = (
+        b"HTTP/1.1 302 Found\r\nLocation: http://other.example/\r\nSet-Cookie: s=1\r\n"
+        b"Content-Length: 0\r\n\r\n"
+    )
+    async with raw_app(answering(answer)) as app, gateway(app) as gw:
+        async with raw_client(gw.port) as client:
+            await client.send(GET)
+            head, _ = await client.answer()
+            assert head.startswith(b"HTTP/1.1 302 Found\r\n")
+            assert b"Location: http://other.example/\r\nSet-Cookie: s=1\r\n" in head
+            assert len(app.links) == 1
+
+
+async def test_case_76_compressed_bytes_pass_as_they_are():
+    body = bytes(range(256)) * 40
+    answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with raw_app(answering(answer + body)) as app, gateway(app) as gw:
+        async with raw_client(gw.port) as client:
+            await client.send(GET)
+            head, received = await client.answer()
+            assert b"Content-Encoding: gzip\r\n" in head
+            assert received == body
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        (b"HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"),
+        (b"HEAD", b"HTTP/1.1 200 OK\r\n\r\n"),
+        (b"GET", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        (b"GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\nETag: x\r\n\r\n"),
+        (b"DELETE", b"HTTP/1.1 204\r\n\r\n"),
+    ],
+)
+async def test_answers_without_a_body_keep_the_connection(method: bytes, answer: bytes):
+    async with raw_app(answering(answer)) as app, gateway(app) as gw:
+        async with raw_client(gw.port) as client:
+            for _ in range(2):
+                await client.send(method + b" / HTTP/1.1\r\nHost: h\r\n\r\n")
+                head = await client.head()
+                assert (
+                    head.split(b"\r\n")[1:2] == answer.split(b"\r\n")[1:2] or b"\r\n\r\n" in answer
+                )
+                assert b"close" not in head
+            assert client.received.count(b"HTTP/1.1") == 2
+            assert len(app.links) == 1
+
+
+async def test_case_76_a_body_until_the_end_of_the_connection():
+    async def app_script(link: AppLink) -> None:
+        await link.head()
+        await link.send(b"HTTP/1.1 200 OK\r\nServer: s\r\n\r\nfirst ")
+        await link.send(b"second")
+
+    async with raw_app(app_script) as app, gateway(app) as gw:
+        answer = await exchange(gw.port, GET)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert body == b"first second"
+        assert b"Connection: close" in head
+        assert b"chunked" not in head
+
+
+@pytest.mark.parametrize("code", [b"100 Continue", b"102 Processing", b"103 Early Hints"])
+async def test_d19_interim_answers_pass(code: bytes):
+    async def app_script(link: AppLink) -> None:
+        await link.head()
+        await link.send(b"HTTP/1.1 " + code + b"\r\nLink: </a>\r\nLink: </b>\r\n\r\n")
+        await link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        await client.send(GET)
+        interim = await client.head()
+        assert interim == b"HTTP/1.1 " + code + b"\r\nLink: </a>\r\nLink: </b>\r\n\r\n"
+        _, body = await client.answer()
+        assert body == b"ok"
+
+
+async def test_interim_and_final_answer_in_one_piece():
+    both = b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    async with raw_app(answering(both)) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        await client.send(GET)
+        assert b"103 Early" in await client.head()
+        assert (await client.answer())[1] == b"ok"
+
+
+EXPECTING = b"PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+
+
+async def test_expect_is_answered_by_the_app():
+    async def app_script(link: AppLink) -> None:
+        head = await link.head()
+        assert link.received == head
+        await link.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await link.until(b"body")
+        await link.send(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        await client.send(EXPECTING)
+        assert await client.head() == b"HTTP/1.1 100 Continue\r\n\r\n"
+        await client.send(b"body")
+        assert (await client.head()).startswith(b"HTTP/1.1 201 Created\r\n")
+        assert b"Expect: 100-continue\r\n" in app.received
+
+
+async def test_d19_expect_that_the_app_ignores_does_not_hang():
+    async def app_script(link: AppLink) -> None:
+        await link.until(b"body")
+        await link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        await client.send(EXPECTING)
+        link = await app.link()
+        await eventually(lambda: b"\r\n\r\n" in link.received)
+        assert client.received == b""
+        await client.send(b"body")  # the client's own timer
+        assert (await client.answer())[1] == b"ok"
+
+
+async def test_expect_that_the_app_refuses():
+    async with raw_app(answering(b"HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n")) as app:
+        async with gateway(app) as gw:
+            answer = await exchange(gw.port, EXPECTING)
+            assert answer.startswith(b"HTTP/1.1 417 No\r\n")
+            assert b"Connection: close\r\n" in answer
+
+
+async def test_an_early_answer_arrives_while_the_upload_runs():
+    async def app_script(link: AppLink) -> None:
+        await link.head()
+        await link.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
+        await link.end()
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        await client.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000000\r\n\r\nabc")
+        head, body = await client.answer()
+        assert head.startswith(b"HTTP/1.1 413 ")
+        assert b"Connection: close\r\n" in head
+        assert body == b"big"
+        await client.send(b"x" * 100_000)  # what was on its way does not turn into a reset
+        assert await client.end() == b""
+        await (await app.link()).ended.wait()
+
+
+async def eventually_ends(link: AppLink, end: bytes) -> None:
+    while not link.received.endswith(end):
+        await link.size(len(link.received) + 1)
+
+
+async def test_pipelined_requests_are_answered_in_order():
+    async def app_script(link: AppLink) -> None:
+        for number in range(3):
+            await link.until(b"/%d " % number)
+            await eventually_ends(link, b"\r\n\r\n")
+            await link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % number)
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        wanted = b"".join(b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % n for n in range(3))
+        await client.send(wanted)
+        assert [(await client.answer())[1] for _ in range(3)] == [b"0", b"1", b"2"]
+        assert len(app.links) == 1
+
+
+async def test_a_body_and_the_next_request_in_one_piece():
+    async def app_script(link: AppLink) -> None:
+        for end in (b"abc", b"\r\n0\r\n\r\n", b"http\r\n\r\n"):
+            await eventually_ends(link, end)
+            await link.send(OK)
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        one = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
+        two = b"POST /b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        await client.send(one + two + GET)
+        for _ in range(3):
+            assert (await client.answer())[1] == b"ok"
+        first, second, third = (await app.link()).received.split(b" HTTP/1.1\r\n")[1:]
+        assert first.endswith(b"\r\n\r\nabcPOST /b")
+        assert second.endswith(b"\r\n\r\n0\r\n\r\nGET /x")
+        assert third.endswith(b"\r\n\r\n")
+
+
+async def test_d20_the_connection_to_the_app_is_kept():
+    async with raw_app() as app, gateway(app) as gw:
+        for _ in range(2):
+            async with raw_client(gw.port) as client:
+                for _ in range(5):
+                    await client.send(GET)
+                    await client.answer()
+        assert len(app.links) == 1
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Close\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n"],
+)
+async def test_a_client_that_closes_gets_a_close(request_head: bytes):
+    async with raw_app() as app, gateway(app) as gw:
+        answer = await exchange(gw.port, request_head)
+        assert b"Connection: close\r\n" in answer
+        assert answer.endswith(b"\r\n\r\nok")
+
+
+async def test_an_app_that_closes_is_not_used_again_and_the_client_stays():
+    async def app_script(link: AppLink) -> None:
+        await link.head()
+        await link.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        for _ in range(2):
+            await client.send(GET)
+            head, _ = await client.answer()
+            assert b"close" not in head
+        assert len(app.links) == 2
+
+
+async def test_an_app_of_http_1_0():
+    async def app_script(link: AppLink) -> None:
+        await link.head()
+        await link.send(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        for _ in range(2):
+            await client.send(GET)
+            head, body = await client.answer()
+            assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert body == b"ok"
+        assert len(app.links) == 2
+
+
+async def test_a_client_of_http_1_0_is_never_told_of_interim_answers():
+    async def app_script(link: AppLink) -> None:
+        head = await link.head()
+        assert head.startswith(b"GET / HTTP/1.0\r\n")
+        assert b"Connection: close\r\n" in head
+        await link.send(b"HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\n\r\nbody")
+
+    async with raw_app(app_script) as app, gateway(app) as gw:
+        answer = await exchange(gw.port, b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert answer.endswith(b"\r\n\r\nbody")
+
+
+async def test_chunks_for_a_client_of_http_1_0_are_the_apps_fault():
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    async with raw_app(answering(answer)) as app, gateway(app) as gw:
+        assert b" 502 " in await exchange(gw.port, b"GET / HTTP/1.0\r\n\r\n")
+
+
+async def test_a_body_on_get_and_an_unlisted_method_pass():
+    async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
+        await client.send(b"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc")
+        await client.answer()
+        await client.send(b"BREW /pot HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+        await client.answer()
+        assert b"\r\n\r\nabcBREW /pot HTTP/1.1\r\n" in app.received
+
+
+async def test_the_apps_own_errors_and_fields_pass_untouched():
+    answer = (
+        b"HTTP/1.1 502 My Own\r\nDate: then\r\nServer: mine\r\nAccess-Control-Allow-Origin: x\r\n"
+        b"X-BackendAI-Wsproxy-Version: v9\r\nContent-Length: 4\r\n\r\nmine"
+    )
+    async with raw_app(answering(answer)) as app, gateway(app) as gw:
+        gw.site.response_headers = ((b"Set-Cookie", b"permit=1"),)
+        async with raw_client(gw.port) as client:
+            await client.send(GET)
+            head, body = await client.answer()
+            assert head == (
+                b"HTTP/1.1 502 My Own\r\nDate: then\r\nServer: mine\r\n"
+                b"Access-Control-Allow-Origin: x\r\nContent-Length: 4\r\n"
+                b"Set-Cookie: permit=1\r\nX-BackendAI-Wsproxy-Version: v2\r\n\r\n"
+            )
+            assert body == b"mine"
+
+
+async def test_the_target_may_be_given_by_the_site():
+    async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
+
+        def planner(head: RequestHead, peer: Peer) -> Plan | None:
+            gw.site.planner = lambda head, peer: None
+            plan = gw.site.plan(head, peer)
+            return type(plan)(**{**{f: getattr(plan, f) for f in plan.__slots__}, "target": "/n"})
+
+        gw.site.planner = planner
+        await client.send(GET)
+        await client.answer()
+        assert (await app.link()).received.startswith(b"GET /n HTTP/1.1\r\n")
+
+
+REFUSAL = Refuse(Problem("client-ip-not-allowed", msg="<b>no</b>"), Version.V2)
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind", "inside"),
+    [
+        (b"application/json", b"application/json", b'"type": "https://api.backend.ai/probs/client'),
+        (b"text/html,*/*;q=0.8", b"text/html", b"&lt;b&gt;no&lt;/b&gt;"),
+        (b"*/*", b"text/html", b"&lt;b&gt;no&lt;/b&gt;"),
+    ],
+)
+async def test_a_refusal_of_the_site(accept: bytes, kind: bytes, inside: bytes):
+    async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
+        gw.site.planner = lambda head, peer: REFUSAL
+        for _ in range(2):  # the connection stays
+            await client.send(b"GET / HTTP/1.1\r\nHost: h\r\nAccept: " + accept + b"\r\n\r\n")
+            head, body = await client.answer()
+            assert head.startswith(b"HTTP/1.1 403 Forbidden\r\nContent-Type: " + kind)
+            assert inside in body
+            assert b"Cache-Control: no-store\r\n" in head
+            assert b"X-BackendAI-Speaker: gateway\r\n" in head
+            assert b"X-BackendAI-Wsproxy-Version: v2\r\n" in head
+        assert app.links == []
+        assert gw.site.outcomes == []
+
+
+async def test_a_refusal_of_head_has_no_body():
+    async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
+        gw.site.planner = lambda head, peer: REFUSAL
+        await client.send(b"HEAD / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        answer = await client.end()
+        assert answer.endswith(b"\r\n\r\n")
+        assert b"Content-Length: 0" not in answer
+
+
+async def test_a_refusal_with_an_unread_body_closes():
+    async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
+        gw.site.planner = lambda head, peer: REFUSAL
+        await client.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nabc")
+        answer = await client.end()
+        assert answer.count(b"HTTP/1.1") == 1
+        assert b"Connection: close\r\n" in answer
+
+
+async def test_a_refusal_with_a_body_that_has_arrived_keeps():
+    async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
+        gw.site.planner = lambda head, peer: REFUSAL if head.method == "POST" else None
+        await client.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc" + GET)
+        assert (await client.answer())[0].startswith(b"HTTP/1.1 403 ")
+        assert (await client.answer())[1] == b"ok"
+
+
+async def test_a_reply_of_the_site():
+    reply = Reply(302, ((b"Location", b"/x"), (b"Cache-Control", b"private")), Version.V2, b"gone")
+    async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
+        gw.site.planner = lambda head, peer: reply
+        await client.send(GET)
+        head, body = await client.answer()
+        assert head.startswith(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nCache-Control: private\r\n")
+        assert b"no-store" not in head
+        assert body == b"gone"
+
+
+async def test_a_site_that_fails_is_a_500_without_a_trace(caplog):
+    def broken(head: RequestHead, peer: Peer) -> Plan:
+        raise RuntimeError("secret detail")
+
+    async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
+        gw.site.planner = broken
+        await client.send(GET)
+        head, body = await client.answer()
+        assert head.startswith(b"HTTP/1.1 500 ")
+        assert b"secret" not in body
+    assert "planning a request failed" in caplog.text
+
+
+async def test_a_record_that_fails_harms_nobody(caplog):
+    async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
+
+        def record(outcome: object) -> None:
+            raise RuntimeError("bug")
+
+        gw.site.record = record  # type: ignore[method-assign]
+        await client.send(GET)
+        assert (await client.answer())[1] == b"ok"
+    assert "recording an exchange failed" in caplog.text
+
+
+async def test_too_many_connections_of_one_client():
+    async with raw_app() as app, gateway(app, rules=EngineRules(per_client=1)) as gw:
+        async with raw_client(gw.port) as first:
+            await first.send(GET)
+            await first.answer()
+            assert (await exchange(gw.port, b"")).startswith(b"HTTP/1.1 429 ")
+        await eventually(lambda: not gw.engine.open.clients)
+        async with raw_client(gw.port) as again:
+            await again.send(GET)
+            assert (await again.answer())[1] == b"ok"
+
+
+@pytest.mark.parametrize("host", ["::1", "unix"])
+async def test_upstreams_of_other_families(host: str, tmp_path):
+    path = str(tmp_path / "app") if host == "unix" else ""
+    async with raw_app(host=host, path=path) as app, gateway(app) as gw:
+        async with raw_client(gw.port) as client:
+            await client.send(GET)
+            assert (await client.answer())[1] == b"ok"

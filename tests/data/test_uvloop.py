@@ -1,0 +1,36 @@
+"""Every engine test once more on uvloop, which is what serves in production."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from types import ModuleType
+
+import pytest
+import uvloop
+
+from tests.data import test_exchange
+
+MODULES: tuple[ModuleType, ...] = (test_exchange,)
+"""Their tests without arguments are run."""
+
+Test = Callable[[], Awaitable[None]]
+
+
+def plain_tests() -> list[Test]:
+    return [
+        function
+        for module in MODULES
+        for name, function in vars(module).items()
+        if name.startswith("test_")
+        and inspect.iscoroutinefunction(function)
+        and not inspect.signature(function).parameters
+    ]
+
+
+@pytest.mark.parametrize("test", plain_tests(), ids=lambda test: test.__name__)
+def test_on_uvloop(test: Test):
+    async def main() -> None:
+        await test()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())

@@ -1,0 +1,359 @@
+"""A client's HTTP connection: accept, read head, plan; then one exchange after the other.
+
+Requests of one connection are answered in order, one at a time; bytes of later ones wait unread.
+A client that ends its side while a request is under way has left (as nginx and Go see it too): a
+quiet stream would otherwise never notice (observed 6 D21).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import cast
+
+from wsproxy.core.bodies import follow
+from wsproxy.core.circuit import CloseReason
+from wsproxy.core.forwarded import is_trusted, plain_address
+from wsproxy.core.framing import Fault, Request, early_fault, read_request, too_large
+from wsproxy.core.heads import Peer
+from wsproxy.core.negotiate import Form
+from wsproxy.core.problem import Problem
+from wsproxy.core.wire import Version
+from wsproxy.data.engine import Engine
+from wsproxy.data.exchange import Exchange, Given
+from wsproxy.data.replies import form_for, problem_bytes, reply_bytes
+from wsproxy.data.site import Forward, HandOver, Refuse, Reply, Site
+from wsproxy.net.http1 import HIGH_WATER
+from wsproxy.net.sockets import reset, tune
+from wsproxy.net.timer import Timer
+
+log = logging.getLogger(__name__)
+
+UNREAD = 64 * 1024
+"""Bytes of later requests that are kept before the client is not read any more."""
+
+
+def serve(
+    engine: Engine, site: Site, version: Version = Version.V2
+) -> Callable[[], asyncio.Protocol]:
+    """A protocol factory for a listener. ``version``: told when a request cannot even be read."""
+    return lambda: ClientConnection(engine, site, version)
+
+
+class ClientConnection(asyncio.Protocol):
+    """One accepted connection. States: reading a head, in an exchange, lingering, gone."""
+
+    timer: Timer
+
+    def __init__(self, engine: Engine, site: Site, version: Version) -> None:
+        self._engine = engine
+        self._site = site
+        self._version = version
+        self._transport: asyncio.Transport | None = None
+        self._peer = Peer("")
+        self._unread = b""
+        self._exchange: Exchange | None = None
+        self._lingering = False
+        self._head_begun = False
+        self._holds = (False, False)  # by the app, by unread bytes
+        self._counted = False
+        self.full = False
+
+    def __repr__(self) -> str:
+        return f"ClientConnection({self._peer}, {self._exchange!r}, unread={len(self._unread)})"
+
+    # -- accept
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        self._transport = transport
+        self._peer = peer_of(transport)
+        self.timer = Timer(asyncio.get_running_loop())
+        tune(transport)
+        transport.set_write_buffer_limits(high=HIGH_WATER)
+        self._engine.open.clients.add(self)
+        if self._too_many():
+            self._refuse(Problem("too-many-requests", msg="Too many connections at once."))
+        else:
+            self.timer.set(self._engine.rules.head_seconds, self._head_late)
+
+    def _too_many(self) -> bool:
+        rules, host = self._engine.rules, self._peer.host
+        if not rules.per_client or not host or is_trusted(host, rules.trusted):
+            return False
+        self._counted = True
+        return self._engine.open.arrived(host) > rules.per_client
+
+    # -- what the transport says
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is not None:
+            data = exchange.feed(data)
+            if data and self._exchange is not None:
+                self._keep_unread(self._unread + data)
+        elif not self._lingering:
+            self._read_head(data)
+
+    def eof_received(self) -> None:
+        """The client ends its side; the transport closes when this returns."""
+        if self._exchange is not None:
+            self._exchange.client_gone()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.timer.close()
+        self._leave()
+        self._transport = None
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.client_gone()
+
+    def pause_writing(self) -> None:
+        self.full = True
+        if self._exchange is not None:
+            self._exchange.client_full()
+
+    def resume_writing(self) -> None:
+        self.full = False
+        if self._exchange is not None:
+            self._exchange.client_ready()
+
+    # -- read head
+
+    def _read_head(self, data: bytes) -> None:
+        begun = len(self._unread)
+        if begun:
+            data = self._unread + data
+        if data.startswith(b"\r\n"):
+            data, begun = data[2:], 0  # one empty line before a request is forgiven (RFC 9112 2.2)
+        end = data.find(b"\r\n\r\n", max(0, begun - 3))
+        if end < 0:
+            self._head_incomplete(data, begun)
+            return
+        raw, rest = data[: end + 4], data[end + 4 :]
+        self._unread = b""
+        fault = too_large(raw, self._engine.rules.head)
+        request = fault or read_request(raw)
+        if isinstance(request, Fault):
+            self._refuse(Problem(request.code, msg=request.detail))
+            return
+        self.timer.clear()
+        self._head_begun = False
+        self._plan(request, raw, rest)
+
+    def _head_incomplete(self, data: bytes, begun: int) -> None:
+        self._unread = data
+        fault = too_large(data, self._engine.rules.head) or early_fault(data, begun)
+        if fault is not None:
+            self._refuse(Problem(fault.code, msg=fault.detail))
+        elif data and not self._head_begun:
+            self._head_begun = True
+            self.timer.set(self._engine.rules.head_seconds, self._head_late)
+
+    def _head_late(self) -> None:
+        if self._unread:
+            self._refuse(Problem("head-timeout"))
+        else:
+            self._close()  # a browser's spare connection
+
+    # -- plan
+
+    def _plan(self, request: Request, raw: bytes, rest: bytes) -> None:
+        try:
+            plan = self._site.plan(request.head, self._peer)
+        except Exception:
+            log.exception("planning a request failed")
+            plan = Refuse(Problem("internal-server-error"), self._version)
+        if isinstance(plan, Forward):
+            self._begin(request, plan, rest)
+        elif isinstance(plan, HandOver):
+            self._give_away(plan, raw + rest)
+        else:
+            self._answer(request, plan, rest)
+
+    def _begin(self, request: Request, plan: Forward, rest: bytes) -> None:
+        exchange = Exchange(self, self._engine, self._site, request, plan)
+        self._exchange = exchange
+        left = exchange.start(rest)
+        if not exchange.over:
+            if left:
+                self._keep_unread(left)
+            exchange.go()
+
+    def _give_away(self, plan: HandOver, data: bytes) -> None:
+        """Another protocol has the connection from here on, with every byte of it."""
+        given = self.hand_over()
+        if self._counted:
+            self._engine.open.departed(given.address)
+        protocol = plan.factory()
+        given.transport.set_protocol(protocol)
+        protocol.connection_made(given.transport)
+        protocol.data_received(data)
+
+    def _answer(self, request: Request, plan: Refuse | Reply, rest: bytes) -> None:
+        """The site's own answer. A body that has not arrived is not waited for."""
+        head = request.head
+        tracker = follow(request.body)
+        left = rest[tracker.feed(rest) :] if tracker else rest
+        whole = tracker is None or tracker.done
+        keep = request.keep_alive and whole and not self._engine.draining
+        bodyless = head.method == "HEAD"
+        if isinstance(plan, Refuse):
+            data = problem_bytes(
+                plan.problem,
+                plan.version,
+                form_for(head.values(b"accept")),
+                plan.headers,
+                close=not keep,
+                bodyless=bodyless,
+            )
+        else:
+            data = reply_bytes(
+                plan.status,
+                plan.headers,
+                plan.body,
+                plan.version,
+                close=not keep,
+                bodyless=bodyless,
+            )
+        self._unread = left
+        self.write(data)
+        self._next(keep=keep, whole=whole)
+
+    def _refuse(self, problem: Problem) -> None:
+        """An answer to what is no request; where it would end is unknown, so nothing follows."""
+        self._unread = b""
+        self.write(problem_bytes(problem, self._version, Form.JSON, close=True))
+        self._next(keep=False, whole=False)
+
+    # -- what an exchange asks for (data.exchange.Client)
+
+    @property
+    def has_unread(self) -> bool:
+        return bool(self._unread)
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def hold_app(self, hold: bool) -> None:
+        self._hold((hold, self._holds[1]))
+
+    def finished(self, *, keep: bool) -> None:
+        exchange, self._exchange = self._exchange, None
+        self.hold_app(False)
+        self._next(keep=keep, whole=exchange is None or exchange.complete)
+
+    def cut(self, *, hard: bool) -> None:
+        self._exchange = None
+        if self._transport is not None:
+            if hard:
+                reset(self._transport)
+            else:
+                self._transport.close()
+
+    def hand_over(self) -> Given:
+        assert self._transport is not None
+        given = Given(self._transport, self._unread, self._peer.host if self._counted else "")
+        self.timer.close()
+        self._engine.open.clients.discard(self)
+        self._exchange = None
+        self._transport = None
+        self._unread = b""
+        return given
+
+    # -- unread bytes
+
+    def _keep_unread(self, data: bytes) -> None:
+        self._unread = data
+        self._hold((self._holds[0], len(data) > UNREAD))
+
+    def _hold(self, holds: tuple[bool, bool]) -> None:
+        before, self._holds = any(self._holds), holds
+        after = any(holds)
+        if before == after or self._transport is None or self._transport.is_closing():
+            return
+        if after:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    # -- after an answer
+
+    def _next(self, *, keep: bool, whole: bool) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if keep:
+            self._rest()
+        elif whole and not self._unread:
+            self._close()
+        else:
+            self._linger()
+
+    def _rest(self) -> None:
+        """Wait for the next request, which may have arrived already."""
+        self.timer.set(self._engine.rules.idle, self._close)
+        if self._unread:
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._transport is None or self._exchange is not None or self._lingering:
+            return
+        data, self._unread = self._unread, b""
+        self._hold((self._holds[0], False))
+        if data:
+            self._read_head(data)
+
+    def _linger(self) -> None:
+        """Close while the client may still be sending.
+
+        A close with unread bytes becomes a reset, and that may take the answer with it
+        (RFC 9112 section 9.6). So our side ends, and what comes is thrown away for a moment.
+        """
+        assert self._transport is not None
+        self._lingering = True
+        self._unread = b""
+        self._hold((False, False))
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self.timer.set(self._engine.rules.linger, self._transport.abort)
+
+    def _close(self) -> None:
+        self.timer.clear()
+        if self._transport is not None:
+            self._transport.close()
+
+    # -- ends from our side
+
+    @property
+    def busy(self) -> bool:
+        """An answer is under way, or a request has begun to arrive."""
+        return self._exchange is not None or bool(self._unread)
+
+    def drain(self) -> None:
+        if not self.busy:
+            self._close()
+
+    def end(self, reason: CloseReason) -> None:
+        """Its listener ends."""
+        if self._exchange is not None:
+            self._exchange.end(reason)
+        else:
+            self._close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _leave(self) -> None:
+        self._engine.open.clients.discard(self)
+        if self._counted and self._transport is not None:
+            self._engine.open.departed(self._peer.host)
+
+
+def peer_of(transport: asyncio.BaseTransport) -> Peer:
+    """Who connected. A UNIX socket has no address."""
+    name = transport.get_extra_info("peername")
+    tls = transport.get_extra_info("sslcontext") is not None
+    if not isinstance(name, tuple):
+        return Peer("", tls=tls)
+    return Peer(plain_address(str(name[0])), int(name[1]), tls=tls)

@@ -1,0 +1,82 @@
+"""What is open now: so that a circuit's end ends exactly its connections, and stopping ends all."""
+
+from typing import Protocol
+from uuid import UUID
+
+from wsproxy.core.circuit import CloseReason
+
+
+class Ending(Protocol):
+    """An exchange or a tunnel that can be told to end."""
+
+    def end(self, reason: CloseReason) -> None: ...
+
+
+class TunnelLike(Ending, Protocol):
+    def abort(self) -> None: ...
+
+
+class ClientSide(Protocol):
+    """An HTTP connection of a client, between or in exchanges."""
+
+    def end(self, reason: CloseReason) -> None: ...
+
+    def drain(self) -> None:
+        """Close when idle; else with the answer that is under way."""
+        ...
+
+    def abort(self) -> None: ...
+
+    @property
+    def busy(self) -> bool: ...
+
+
+class Connections:
+    """Who is connected. Everybody who enters leaves."""
+
+    def __init__(self) -> None:
+        self.clients: set[ClientSide] = set()
+        self.tunnels: set[TunnelLike] = set()
+        self._of_circuit: dict[UUID, set[Ending]] = {}
+        self._of_address: dict[str, int] = {}
+
+    def __repr__(self) -> str:
+        return f"Connections(clients={len(self.clients)}, tunnels={len(self.tunnels)})"
+
+    def enter(self, circuit_id: UUID | None, one: Ending) -> None:
+        """Something now uses the circuit."""
+        if circuit_id is not None:
+            self._of_circuit.setdefault(circuit_id, set()).add(one)
+
+    def leave(self, circuit_id: UUID | None, one: Ending) -> None:
+        if circuit_id is None:
+            return
+        users = self._of_circuit.get(circuit_id)
+        if users is not None:
+            users.discard(one)
+            if not users:
+                del self._of_circuit[circuit_id]
+
+    def of_circuit(self, circuit_id: UUID) -> int:
+        """How many exchanges and tunnels a circuit carries."""
+        return len(self._of_circuit.get(circuit_id, ()))
+
+    def end_circuit(self, circuit_id: UUID, reason: CloseReason) -> int:
+        """End everything that uses the circuit, and nothing else; how many there were."""
+        users = list(self._of_circuit.get(circuit_id, ()))
+        for one in users:
+            one.end(reason)
+        return len(users)
+
+    def arrived(self, address: str) -> int:
+        """Count a connection; how many that address has now."""
+        count = self._of_address.get(address, 0) + 1
+        self._of_address[address] = count
+        return count
+
+    def departed(self, address: str) -> None:
+        left = self._of_address.get(address, 0) - 1
+        if left > 0:
+            self._of_address[address] = left
+        else:
+            self._of_address.pop(address, None)

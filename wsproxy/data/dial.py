@@ -1,0 +1,57 @@
+"""How a route is reached: straight to the container, or through the manager's stream.
+
+Both give a transport and a protocol, so everything above treats them the same (design 2).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from ssl import SSLContext, create_default_context
+from typing import Protocol
+
+from wsproxy.core.circuit import Direct, Route, ThroughManager
+from wsproxy.core.failure import Failure, FailureKind, Side
+from wsproxy.net.connect import Connected, ConnectRules, Factory, connect
+
+
+class StreamOpener(Protocol):
+    """Opens a tunnel through the manager (``manager.stream``)."""
+
+    async def open(self, route: ThroughManager, factory: Factory) -> Connected | Failure: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DialRules:
+    """``connect``: seconds. ``allow``: which resolved addresses may be targets (design 9).
+
+    ``tls`` makes the context for routes that speak TLS (the server behind a front); called once.
+    """
+
+    connect: float = 5.0
+    allow: Callable[[str], bool] | None = None
+    tls: Callable[[], SSLContext] = create_default_context
+
+
+class Dialer:
+    """Opens routes. ``streams`` is None where no manager can be reached."""
+
+    def __init__(self, rules: DialRules, streams: StreamOpener | None = None) -> None:
+        self._streams = streams
+        self._plain = ConnectRules(deadline=rules.connect, allow=rules.allow)
+        self._secure: ConnectRules | None = None
+        self._rules = rules
+
+    async def dial(self, route: Route, factory: Factory) -> Connected | Failure:
+        """A connection whose protocol ``factory`` made, or why there is none."""
+        if isinstance(route, Direct):
+            return await connect(route.host, route.port, factory, self._connect_rules(route))
+        if self._streams is None:
+            detail = "There is no way through the manager: its web server is not configured."
+            return Failure(FailureKind.NO_ROUTE, Side.GATEWAY, detail)
+        return await self._streams.open(route, factory)
+
+    def _connect_rules(self, route: Direct) -> ConnectRules:
+        if not route.tls:
+            return self._plain
+        if self._secure is None:
+            self._secure = replace(self._plain, tls=self._rules.tls())
+        return self._secure

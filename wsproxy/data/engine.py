@@ -1,0 +1,88 @@
+"""What all HTTP connections of a node share, and how an exchange gets a connection to its app."""
+
+import logging
+import time
+from collections.abc import Callable, Hashable
+
+from wsproxy.core.circuit import Direct, Route
+from wsproxy.core.failure import Failure
+from wsproxy.data.activity import Activity
+from wsproxy.data.connections import Connections
+from wsproxy.data.dial import Dialer
+from wsproxy.data.rules import EngineRules
+from wsproxy.data.site import Outcome, Site
+from wsproxy.net.http1 import AppConnection
+from wsproxy.net.pool import Pool
+from wsproxy.net.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+
+def record(site: Site, outcome: Outcome) -> None:
+    """Tell the site; an error there is a bug, and must not harm the connection."""
+    try:
+        site.record(outcome)
+    except Exception:
+        log.exception("recording an exchange failed")
+
+
+def key_of(route: Route) -> Hashable:
+    """What makes two routes the same place. The generation fences a reused address (design 6)."""
+    if isinstance(route, Direct):
+        return (route.host, route.port, route.generation, route.tls)
+    return route
+
+
+class Engine:
+    """One per node. ``draining``: no connection is kept alive any more."""
+
+    def __init__(
+        self,
+        dialer: Dialer,
+        activity: Activity | None = None,
+        rules: EngineRules | None = None,
+        *,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.rules = rules or EngineRules()
+        self.activity = activity or Activity()
+        self.open = Connections()
+        self.pool: Pool[AppConnection] = Pool(self.rules.pool)
+        self.tasks = Tasks("exchange")
+        self.wall = wall
+        self.draining = False
+        self._dialer = dialer
+
+    async def reach(self, route: Route, *, safe: bool, fresh: bool) -> AppConnection | Failure:
+        """A connection to the app that nobody else uses. ``fresh``: not one that has rested."""
+        key = key_of(route)
+        lent = await self.pool.place(key, self.rules.slot_wait, safe=safe, fresh=fresh)
+        if lent is not None:
+            return lent
+        try:
+            dialled = await self._dialer.dial(route, AppConnection)
+        except BaseException:
+            self.pool.leave(key)
+            raise
+        if isinstance(dialled, Failure):
+            self.pool.leave(key)
+            return dialled
+        connection = dialled[1]
+        assert isinstance(connection, AppConnection)
+        connection.owned(self._lost(key))
+        return connection
+
+    def _lost(self, key: Hashable) -> Callable[[AppConnection], None]:
+        return lambda connection: self.pool.lost(key, connection)
+
+    def give_back(self, route: Route, connection: AppConnection) -> None:
+        """An exchange is over and its connection is in order: let it rest, or close it."""
+        connection.resume()
+        poolable = isinstance(route, Direct) and connection.reusable and not self.draining
+        if not poolable or not self.pool.put_back(key_of(route), connection):
+            connection.abort()
+
+    async def close(self) -> None:
+        """End what runs and what rests."""
+        await self.tasks.close()
+        self.pool.close()

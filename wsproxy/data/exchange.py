@@ -1,0 +1,428 @@
+"""One request of a client and its answer: connect, relay, finish, record.
+
+The client's connection (``data.client``) has read the head and planned. Here the request goes to
+the app over one of the routes of the plan, and the answer comes back, byte for byte. A task runs
+only while a connection is dialled; everything else happens in callbacks of the two connections.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from wsproxy.core.bodies import Tracker, follow
+from wsproxy.core.circuit import CloseReason, Route, ThroughManager
+from wsproxy.core.failure import SAFE_METHODS, Failure, FailureKind, Side, may_retry
+from wsproxy.core.framing import UNTIL_CLOSE, Answer, BodyKind, Request, malformed
+from wsproxy.core.headers import AnswerExtras, answer_bytes, request_bytes
+from wsproxy.core.problem import Problem, of_failure
+from wsproxy.core.wire import Version
+from wsproxy.data.engine import Engine, key_of, record
+from wsproxy.data.replies import form_for, problem_bytes
+from wsproxy.data.site import Forward, Outcome, Site
+from wsproxy.data.tunnel import Ends, Tunnel
+from wsproxy.net.http1 import HIGH_WATER, AppConnection
+from wsproxy.net.timer import Timer
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a client's connection hands over to a tunnel; the tunnel counts ``address`` down."""
+
+    transport: asyncio.Transport
+    unread: bytes
+    address: str
+
+
+class Client(Protocol):
+    """The client's connection, as an exchange sees it."""
+
+    timer: Timer
+
+    @property
+    def full(self) -> bool:
+        """It takes no more at the moment."""
+        ...
+
+    @property
+    def has_unread(self) -> bool:
+        """Bytes after this request have arrived."""
+        ...
+
+    def write(self, data: bytes) -> None: ...
+    def hold_app(self, hold: bool) -> None:
+        """Read no more from the client (or again): the app takes no more."""
+        ...
+
+    def finished(self, *, keep: bool) -> None:
+        """The answer is complete."""
+        ...
+
+    def cut(self, *, hard: bool) -> None:
+        """The answer breaks off here. ``hard``: only a reset tells that from its end."""
+        ...
+
+    def hand_over(self) -> Given:
+        """Give up the transport: the connection is a tunnel now."""
+        ...
+
+
+class Exchange:
+    """One forwarded request. States: dialling (``_task``), waiting or relaying (``_app``), over."""
+
+    def __init__(
+        self, client: Client, engine: Engine, site: Site, request: Request, forward: Forward
+    ) -> None:
+        self._client = client
+        self._engine = engine
+        self._site = site
+        self._request = request
+        self._forward = forward
+        self._outcome = Outcome(forward)
+        self._meter = engine.activity.meter(forward.circuit_id)
+        self._tracker: Tracker | None = follow(request.body)
+        self._held: list[bytes] | None = []  # body that may still be sent (again); None: it is gone
+        self._held_size = 0
+        self._next_route = 0
+        self._fresh = bool(request.upgrade)
+        self._task: asyncio.Task[None] | None = None
+        self._app: AppConnection | None = None
+        self._total: asyncio.TimerHandle | None = None
+        self._answer: Answer | None = None
+        self._close = False
+        self.over = False
+
+    def __repr__(self) -> str:
+        head = self._request.head
+        path = head.path  # the query may hold secrets
+        return f"Exchange({head.method} {path!r}, app={self._app!r}, over={self.over})"
+
+    @property
+    def complete(self) -> bool:
+        """The whole request has arrived."""
+        return self._tracker is None
+
+    # -- begin
+
+    def start(self, rest: bytes) -> bytes:
+        """Take the bytes that came with the head; those after the request are returned.
+
+        Unless that ended it (``over``), ``go`` follows.
+        """
+        now = self._engine.wall()
+        self._meter.requests += 1
+        self._meter.connection_opened(now)
+        self._engine.open.enter(self._forward.circuit_id, self)
+        if self._engine.rules.total:
+            loop = asyncio.get_running_loop()
+            self._total = loop.call_later(self._engine.rules.total, self._total_over)
+        return self.feed(rest)
+
+    def feed(self, data: bytes) -> bytes:
+        """Bytes of the client; what does not belong to the request's body is returned."""
+        self._meter.last_user_bytes = self._engine.wall()
+        tracker = self._tracker
+        if tracker is None:
+            return data
+        count = tracker.feed(data)
+        if tracker.faulty:
+            self._refuse_body()
+            return b""
+        part = data if count == len(data) else data[:count]
+        self._meter.bytes_in += count
+        if tracker.done:
+            self._tracker = None
+        self._pass_on(part)
+        return data[count:]
+
+    def _pass_on(self, part: bytes) -> None:
+        if self._app is not None:
+            self._held = None
+            self._app.write(part)
+            self._wait_for_answer()
+        elif self._held is not None and part:
+            self._held.append(part)
+            self._held_size += len(part)
+            if self._held_size > HIGH_WATER:
+                self._client.hold_app(True)
+
+    # -- connect
+
+    @property
+    def _route(self) -> Route:
+        return self._forward.routes[self._next_route]
+
+    @property
+    def _version(self) -> Version:
+        """Of the way the request takes, or would take (design 5.6)."""
+        routes = self._forward.routes
+        last = min(self._next_route, len(routes) - 1)
+        through = last >= 0 and isinstance(routes[last], ThroughManager)
+        return Version.V1 if through else self._forward.version
+
+    @property
+    def _safe(self) -> bool:
+        return self._request.head.method in SAFE_METHODS
+
+    def go(self) -> None:
+        """Find a connection and send; all of the answer comes in callbacks."""
+        if not self._forward.routes:
+            detail = "No route leads to the app at the moment."
+            self._refuse(Failure(FailureKind.NO_ROUTE, Side.GATEWAY, detail))
+            return
+        key = key_of(self._route)
+        lent = None if self._fresh else self._engine.pool.take(key, safe=self._safe)
+        if lent is not None:
+            self._send(lent)
+        else:
+            self._task = self._engine.tasks.start(self._dial(self._route), "dial")
+
+    async def _dial(self, route: Route) -> None:
+        reached = await self._engine.reach(route, safe=self._safe, fresh=self._fresh)
+        self._task = None
+        if isinstance(reached, Failure):
+            self._failed(reached)
+        else:
+            self._send(reached)
+
+    def _send(self, app: AppConnection) -> None:
+        """The head and what there is of the body, in one write."""
+        if app.closed:
+            detail = "The app closed the connection at once."
+            self._failed(Failure(FailureKind.CLOSED_EARLY, Side.APP, detail, reused=app.served > 0))
+            return
+        request = self._request
+        head = request.head
+        data = request_bytes(
+            head.method,
+            self._forward.target or head.target,
+            head.http_version,
+            self._forward.request_headers,
+            request.body,
+            request.upgrade,
+        )
+        self._app = app
+        if self._held:
+            data += b"".join(self._held)
+        if not self.complete:
+            self._held = None  # more follows, so this much can not be sent again
+        app.begin(self, data, head.method, upgrade=bool(request.upgrade))
+        if not app.writing_paused:
+            self._client.hold_app(False)
+        if self._client.full:
+            app.pause()
+        self._wait_for_answer()
+
+    def _wait_for_answer(self) -> None:
+        if self._answer is None and not self.over:
+            self._client.timer.set(self._engine.rules.first_byte, self._too_late)
+
+    # -- what the app says (net.http1.AppUser)
+
+    def app_interim(self, answer: Answer) -> None:
+        """100, 102, 103 are the app's own; a client of HTTP/1.0 does not know them."""
+        self._wait_for_answer()
+        if self._request.head.http_version == "1.1":
+            self._client.write(answer_bytes(answer, AnswerExtras(self._version)))
+
+    def app_answered(self, answer: Answer, rest: bytes, ended: bool) -> None:
+        self._client.timer.clear()
+        old = self._request.head.http_version == "1.0"
+        if old and answer.body.kind is BodyKind.CHUNKED:
+            self._drop_app()
+            detail = "The app answers HTTP/1.0 with chunks."
+            self._failed(Failure(FailureKind.MALFORMED_ANSWER, Side.APP, detail, sent=True))
+            return
+        self._answer = answer
+        self._outcome.status = answer.status
+        self._close = not self._may_keep(answer)
+        extras = AnswerExtras(self._version, self._close, self._forward.response_headers)
+        data = answer_bytes(answer, extras) + rest
+        self._meter.bytes_out += len(data)
+        self._client.write(data)
+        if ended:
+            self._finish()
+
+    def _may_keep(self, answer: Answer) -> bool:
+        """Whether the client's connection stays open after this answer.
+
+        Not when the upload still runs (its rest would be read as a request), and not when the
+        client sent bytes for a protocol that was then refused (RFC 9931).
+        """
+        if answer.body is UNTIL_CLOSE or self._engine.draining:
+            return False
+        early = bool(self._request.upgrade) and self._client.has_unread
+        return self._request.keep_alive and self.complete and not early
+
+    def app_body(self, data: bytes, ended: bool) -> None:
+        self._meter.bytes_out += len(data)
+        if data:
+            self._client.write(data)
+        if ended:
+            self._finish()
+
+    def app_switched(self, answer: Answer, rest: bytes) -> None:
+        """101: from here on both sides are only copied."""
+        app, self._app = self._app, None
+        assert app is not None
+        self._client.timer.clear()
+        self._outcome.status = 101
+        self._outcome.upgraded = True
+        extras = AnswerExtras(self._version, headers=self._forward.response_headers)
+        self._client.write(answer_bytes(answer, extras))
+        self._engine.pool.leave(key_of(self._route))
+        transport = app.detach()
+        self._outcome.route = self._route
+        self._stop()
+        given = self._client.hand_over()
+        tunnel = Tunnel(self._engine, self._site, self._outcome, self._meter, given.address)
+        tunnel.run(Ends(given.transport, transport, given.unread, rest))
+
+    def app_failed(self, failure: Failure) -> None:
+        self._app = None
+        self._failed(failure)
+
+    def app_full(self) -> None:
+        self._client.hold_app(True)
+
+    def app_ready(self) -> None:
+        self._client.hold_app(False)
+
+    # -- what the client says
+
+    def client_full(self) -> None:
+        if self._app is not None:
+            self._app.pause()
+
+    def client_ready(self) -> None:
+        if self._app is not None:
+            self._app.resume()
+
+    def client_gone(self) -> None:
+        """The client left: the app is told at once, and it is not the app's fault."""
+        if not self.over:
+            self._abandon(Failure(FailureKind.CLIENT_GONE, Side.CLIENT, "The client left."))
+
+    # -- ends
+
+    def _finish(self) -> None:
+        """The answer is complete."""
+        app, self._app = self._app, None
+        assert app is not None
+        if self.complete and self._request.head.http_version == "1.1":
+            self._engine.give_back(self._route, app)
+        else:
+            app.abort()
+        self._outcome.route = self._route
+        self._record()
+        self._client.finished(keep=not self._close)
+
+    def _failed(self, failure: Failure) -> None:
+        """A way to the app failed: another one, or an answer that says so, or a cut."""
+        if self._forward.routes:
+            self._outcome.failures.append((self._route, failure))
+        if self._answer is not None:
+            hard = self._answer.body is UNTIL_CLOSE
+            self._abandon(failure)
+            self._client.cut(hard=hard)
+        elif self._held is not None and may_retry(failure, self._request.head.method):
+            self._retry(failure)
+        else:
+            self._refuse(failure)
+
+    def _retry(self, failure: Failure) -> None:
+        if failure.reused:
+            self._fresh = True  # the same route, on a connection of its own
+        elif self._next_route + 1 < len(self._forward.routes):
+            self._next_route += 1
+        else:
+            self._refuse(failure)
+            return
+        self.go()
+
+    def _too_late(self) -> None:
+        """The first byte of the answer did not come in time, or the upload stands still."""
+        waits_for_client = not self.complete and not (self._app and self._app.writing_paused)
+        self._drop_app()
+        if waits_for_client:
+            late = Failure(FailureKind.HEAD_TIMEOUT, Side.CLIENT, "The body stopped arriving.")
+        else:
+            late = Failure(FailureKind.FIRST_BYTE_TIMEOUT, Side.APP, "The app did not answer.")
+        self._failed(late)
+
+    def _total_over(self) -> None:
+        self._total = None
+        detail = "The exchange took too long."
+        self._drop_app()
+        self._failed(Failure(FailureKind.TOTAL_TIMEOUT, Side.GATEWAY, detail, sent=True))
+
+    def _refuse_body(self) -> None:
+        """A chunk of the request is not valid: the app must not mistake this for an end."""
+        self._drop_app()
+        detail = malformed("The chunks of the body are not valid.").detail
+        failure = Failure(FailureKind.MALFORMED_REQUEST, Side.CLIENT, detail)
+        if self._answer is not None:
+            self._abandon(failure)
+            self._client.cut(hard=True)
+        else:
+            self._refuse(failure)
+
+    def end(self, reason: CloseReason) -> None:
+        """The circuit ends, and this with it."""
+        self._drop_app()
+        failure = Failure(FailureKind.SHUTTING_DOWN, Side.GATEWAY, f"Closed: {reason.value}.")
+        if self._answer is not None:
+            self._abandon(failure)
+            self._client.cut(hard=True)
+        else:
+            self._outcome.failure = failure
+            message = f"The app was closed ({reason.value})."
+            self._answer_problem(Problem("appproxy/worker-not-available", msg=message), keep=False)
+
+    def _refuse(self, failure: Failure) -> None:
+        self._outcome.failure = failure
+        keep = self.complete and self._request.keep_alive and not self._engine.draining
+        self._answer_problem(of_failure(failure), keep=keep)
+
+    def _answer_problem(self, problem: Problem, *, keep: bool) -> None:
+        self._drop_app()
+        self._client.timer.clear()
+        self._outcome.status = problem.status
+        head = self._request.head
+        data = problem_bytes(
+            problem,
+            self._version,
+            form_for(head.values(b"accept")),
+            close=not keep,
+            bodyless=head.method == "HEAD",
+        )
+        self._record()
+        self._client.write(data)
+        self._client.finished(keep=keep)
+
+    def _abandon(self, failure: Failure) -> None:
+        self._outcome.failure = failure
+        self._drop_app()
+        self._record()
+
+    def _drop_app(self) -> None:
+        app, self._app = self._app, None
+        if app is not None:
+            self._outcome.route = self._route
+            app.abort()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+
+    def _stop(self) -> None:
+        self.over = True
+        if self._total is not None:
+            self._total.cancel()
+            self._total = None
+        self._engine.open.leave(self._forward.circuit_id, self)
+
+    def _record(self) -> None:
+        """The last phase; it always runs, once."""
+        assert not self.over
+        self._stop()
+        self._meter.connection_closed(self._engine.wall())
+        record(self._site, self._outcome)

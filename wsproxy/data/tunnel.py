@@ -1,0 +1,72 @@
+"""A connection after its 101: bytes both ways until one side ends (design 5.2)."""
+
+import asyncio
+from dataclasses import dataclass
+
+from wsproxy.core.circuit import CloseReason
+from wsproxy.core.failure import Failure, FailureKind, Side
+from wsproxy.core.meter import Meter
+from wsproxy.core.relay import Party, RelayEnd
+from wsproxy.data.engine import Engine, record
+from wsproxy.data.site import Outcome, Site
+from wsproxy.net.pump import Relay
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The two transports of a tunnel, and what was read from them before it began."""
+
+    client: asyncio.Transport
+    app: asyncio.Transport
+    from_client: bytes = b""
+    from_app: bytes = b""
+
+
+class Tunnel:
+    """One upgraded connection; ``address`` is its client's, for the count of connections."""
+
+    def __init__(
+        self, engine: Engine, site: Site, outcome: Outcome, meter: Meter, address: str
+    ) -> None:
+        self._engine = engine
+        self._site = site
+        self._outcome = outcome
+        self._meter = meter
+        self._address = address
+        self._relay: Relay | None = None
+
+    def __repr__(self) -> str:
+        return f"Tunnel({self._outcome.forward.circuit_id}, {self._relay!r})"
+
+    def run(self, ends: Ends) -> None:
+        """Take both transports over; ends by itself."""
+        self._relay = Relay(
+            ends.client,
+            ends.app,
+            self._meter,
+            self._ended,
+            early_to_upstream=ends.from_client,
+            early_to_client=ends.from_app,
+        )
+        self._engine.open.tunnels.add(self)
+        self._engine.open.enter(self._outcome.forward.circuit_id, self)
+        self._relay.start()
+
+    def end(self, reason: CloseReason) -> None:
+        """The circuit ends: both sides are closed, what was written still leaves."""
+        if self._relay is not None:
+            self._relay.close()
+
+    def abort(self) -> None:
+        if self._relay is not None:
+            self._relay.abort()
+
+    def _ended(self, end: RelayEnd) -> None:
+        engine = self._engine
+        engine.open.tunnels.discard(self)
+        engine.open.leave(self._outcome.forward.circuit_id, self)
+        engine.open.departed(self._address)
+        self._meter.connection_closed(engine.wall())
+        if end.error is not None and end.first is Party.UPSTREAM:
+            self._outcome.failure = Failure(FailureKind.CUT, Side.APP, "The app cut the tunnel.")
+        record(self._site, self._outcome)
