@@ -1,1 +1,30 @@
-"""Talking to a gateway and a manager from outside: session deletion, opening an app."""
+"""Talking to a gateway and a manager from outside: session deletion, opening an app.
+
+    from wsproxy.client import Client, credentials
+
+    async with Client(credentials(os.environ), gateway="http://127.0.0.1:5050") as client:
+        result = await client.terminate("my-session")
+        print(result.session.fate, result.circuits.fate)
+
+Nothing here raises for what a server does or says: results are values with their reasons.
+"""
+
+from wsproxy.client.terminate import Client, ClientRules
+from wsproxy.core.configuration import Configuration
+from wsproxy.core.deletion import CircuitsPart, Exit, Fate, Fault, SessionPart, Terminated
+from wsproxy.manager.credentials import NoCredentials
+from wsproxy.manager.credentials import from_environment as credentials
+
+__all__ = [
+    "CircuitsPart",
+    "Client",
+    "ClientRules",
+    "Configuration",
+    "Exit",
+    "Fate",
+    "Fault",
+    "NoCredentials",
+    "SessionPart",
+    "Terminated",
+    "credentials",
+]
