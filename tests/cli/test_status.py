@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 import pytest
 from click.testing import CliRunner, Result
 
+from wsproxy.cli.main import main
 from wsproxy.cli.status import command
 from wsproxy.compat.zoo.answers import JSON, answers, den, rendered, saying
 from wsproxy.compat.zoo.table import ANIMALS, Animal
@@ -32,14 +33,15 @@ def elsewhere(animal: Den) -> Iterator[str]:
         loop.close()
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(command, [*arguments, "--deadline", "0.4"])
+def run(*arguments: str, deadline: float = 10.0) -> Result:
+    return CliRunner().invoke(command, [*arguments, "--deadline", str(deadline)])
 
 
 @pytest.mark.parametrize("animal", ANIMALS.values(), ids=ANIMALS)
 def test_every_animal_is_told_with_its_mend(animal: Animal):
     with elsewhere(animal) as address:
-        result = run(address, "--json")
+        silent = animal.reason == "address-silent"
+        result = run(address, "--json", deadline=0.4 if silent else 10.0)
     document = json.loads(result.stdout)
     assert document["reason"] == animal.reason
     assert document["wsproxy_version"] == animal.version
@@ -85,6 +87,13 @@ def test_a_manager_with_a_wrong_clock_is_recognised():
 
 def test_no_url_at_all_is_a_usage_error():
     assert CliRunner().invoke(command, []).exit_code == 2
+
+
+def test_both_commands_are_found_by_their_names():
+    with elsewhere(ANIMALS["healthy-v1"]) as address:
+        healthy = CliRunner().invoke(main, ["status", address])
+        refused = CliRunner().invoke(main, ["version", "g", "--gateway", address])
+    assert (healthy.exit_code, refused.exit_code) == (0, 1)
 
 
 def test_credentials_are_not_shown():

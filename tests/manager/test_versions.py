@@ -10,7 +10,7 @@ from wsproxy.net.probe import Probe, asking
 
 
 def reports_of(groups: dict[str, str]) -> VersionReports:
-    return VersionReports(SettingsGroups(groups), Probe(asking(Asker(AskRules(deadline=0.5)))))
+    return VersionReports(SettingsGroups(groups), Probe(asking(Asker(AskRules(deadline=10.0)))))
 
 
 @pytest.mark.parametrize("name", ["healthy-v1", "healthy-v2", "refuse", "no-scheme", "404"])

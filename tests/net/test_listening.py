@@ -1,10 +1,14 @@
 """One stranger's answer, as bytes on a wire, and what is heard in it."""
 
+import asyncio
 import ssl
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from wsproxy.core.version import Answer, Fault, NotHttp, Trouble
+from wsproxy.core.version import Answer, Fault, NotHttp, Trouble, judge
+from wsproxy.core.wire import Version
 from wsproxy.net.listening import BODY_LIMIT, HEAD_LIMIT, Listener, tls_reason
 
 GOOD = b'{"api_version": "v2"}'
@@ -149,3 +153,17 @@ def test_tls_reasons_are_for_people():
     other.reason = "TLSV1_ALERT_INTERNAL_ERROR"
     assert tls_reason(other) == "tlsv1 alert internal error"
     assert tls_reason(ConnectionResetError()) == "it ends the TLS handshake"
+
+
+@given(
+    st.lists(
+        st.binary()
+        | st.sampled_from([b"HTTP/1.1 200 OK\r\n", b"\r\n", b"Content-Length: 3\r\n", b"HTTP/1.1 "])
+    ),
+    st.sampled_from(["", "eof", "reset", "tls"]),
+)
+def test_whatever_a_stranger_sends_is_an_observation(pieces, end):
+    heard = asyncio.run(hear(*pieces, end=end))
+    assert heard is not None or end == ""
+    if heard is not None:
+        assert judge(heard).version is Version.V1

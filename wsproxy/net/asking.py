@@ -138,7 +138,7 @@ class Asker:
                 return await _secured(transport, listener, self._context(), host)
         except TimeoutError:
             return UNGREETED
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a name that no certificate can have
             return Fault(Trouble.TLS, tls_reason(error))
 
     async def _or_plain(
@@ -233,7 +233,8 @@ async def _connected(where: Sequence[Where], ends: float) -> socket.socket | Fau
         except TimeoutError:
             faults.append(Fault(Trouble.SILENT, "the connection attempt gets no answer"))
         except OSError as error:
-            faults.append(Fault(Trouble.REFUSED, os.strerror(error.errno or 0).lower()))
+            words = os.strerror(error.errno) if error.errno else str(error)
+            faults.append(Fault(Trouble.REFUSED, words.lower()))
     return next((fault for fault in faults if fault.trouble is Trouble.SILENT), faults[0])
 
 

@@ -155,7 +155,7 @@ def _not_http(start: bytes) -> Heard | None:
     return None
 
 
-def tls_reason(error: ssl.SSLError | OSError) -> str:
+def tls_reason(error: Exception) -> str:
     """What TLS says of a failed handshake, for a person."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return str(error.verify_message).rstrip(".")

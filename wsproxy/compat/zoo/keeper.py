@@ -1,6 +1,7 @@
 """Runs one animal: a server on a port from the system, gone without a trace when left."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -20,33 +21,47 @@ AUTHORITY = CERTIFICATES / "authority.pem"
 async def living(
     visit: Visit, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[int]:
-    """Serve ``visit`` and give the port; afterwards every connection is cut."""
+    """Serve ``visit`` and give the port; afterwards every connection is cut.
+
+    The loop's own server accepts in tasks that outlive it, so the door is kept by hand here.
+    """
     tasks = Tasks("zoo")
-    writers: set[asyncio.StreamWriter] = set()
+    guests: list[socket.socket] = []
+    loop = asyncio.get_running_loop()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
-    async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def welcome() -> None:
+        with suppress(BlockingIOError, ConnectionError):  # the guest has left again
+            guest, _ = door.accept()
+            guest.setblocking(False)
+            guests.append(guest)
+            tasks.start(_receive(guest, visit, tls), "visit")
+
+    with socket.create_server((host, 0), family=family, backlog=100) as door:
+        door.setblocking(False)
+        loop.add_reader(door, welcome)
         try:
-            with suppress(OSError, EOFError, asyncio.LimitOverrunError):
-                if tls is not None:  # in our own task: the loop's would outlive the server
-                    await writer.start_tls(tls)
-                await visit(reader, writer)
+            yield door.getsockname()[1]
         finally:
-            writers.discard(writer)
-            writer.transport.abort()
+            loop.remove_reader(door)
+            await tasks.close()
+            await asyncio.sleep(0)  # transports let go of their sockets
+            for guest in guests:
+                guest.close()
 
-    def arrive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.add(writer)
-        tasks.start(guarded(reader, writer), "visit")
 
-    server = await asyncio.start_server(arrive, host, 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        await tasks.close()
-        for writer in list(writers):
-            writer.transport.abort()
-        await server.wait_closed()
+async def _receive(guest: socket.socket, visit: Visit, tls: ssl.SSLContext | None) -> None:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    with suppress(OSError, EOFError, asyncio.LimitOverrunError):
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, guest, ssl=tls)
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        try:
+            await visit(reader, writer)
+        finally:
+            transport.abort()
+            await asyncio.sleep(0)
 
 
 def tls_context(certificate: str) -> ssl.SSLContext:

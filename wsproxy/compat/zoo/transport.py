@@ -6,8 +6,8 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 
-from wsproxy.compat.zoo.answers import Den, den, rendered, saying, status_body
-from wsproxy.compat.zoo.keeper import for_ever, hear_out, request_head
+from wsproxy.compat.zoo.answers import HTML, Den, den, rendered, saying, status_body
+from wsproxy.compat.zoo.keeper import for_ever, hear_out
 
 TLS_ALERT = bytes.fromhex("15030100020246")
 """A TLS record: fatal alert, protocol version (RFC 8446 section 6)."""
@@ -59,22 +59,31 @@ async def _hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def _reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await request_head(reader)
+    await reader.read(65536)
     linger = struct.pack("ii", 1, 0)
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
 async def _half_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Ends its own direction without an answer and goes on listening."""
-    await request_head(reader)
+    await reader.read(65536)
     writer.write_eof()
     await hear_out(reader)
 
 
 async def _close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await request_head(reader)
+    await reader.read(65536)
     writer.close()
     await writer.wait_closed()
+
+
+async def _plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """What most HTTP servers say to the greeting of TLS, and to anything else."""
+    await reader.read(65536)
+    writer.write(rendered(400, b"<h1>400 Bad Request</h1>", HTML))
+    await writer.drain()
+    writer.write_eof()
+    await hear_out(reader)
 
 
 async def _tls_alert(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -101,7 +110,7 @@ close = den(_close)
 ssh = den(_ssh)
 tls_alert = den(_tls_alert)
 tls_on_plain = den(_GOOD, certificate="good")
-plain_on_tls = den(_GOOD, scheme="https")
+plain_on_tls = den(_plain, scheme="https")
 expired_certificate = den(_GOOD, scheme="https", certificate="expired")
 wrong_name = den(_GOOD, scheme="https", certificate="wrong-name")
 untrusted = den(_GOOD, scheme="https", certificate="good")
