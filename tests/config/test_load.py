@@ -173,14 +173,6 @@ def test_the_other_classic_variables(tmp_path: Path) -> None:
     assert settings.manager.verify_tls is False
 
 
-@pytest.mark.parametrize(
-    "text", ['["https://ui.example"]', "https://ui.example", " https://ui.example , "]
-)
-def test_case_12_cors_origins_in_both_forms(text: str) -> None:
-    settings = load(None, {"WSPROXY_CORS_ORIGINS": text}).settings
-    assert settings.gateway.allowed_origins == ("https://ui.example",)
-
-
 def test_a_classic_pool_keeps_its_good_entries_and_warns(tmp_path: Path) -> None:
     text = "10000,abc,0,70000,10001"
     loaded = load(None, {"WSPROXY_PORT_POOL": text})
