@@ -3,9 +3,9 @@
 Both give a transport and a protocol, so everything above treats them the same (design 2).
 """
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from ssl import SSLContext, create_default_context
 from typing import Protocol
 
 from wsproxy.core.circuit import Direct, Route, ThroughManager
@@ -23,12 +23,16 @@ class StreamOpener(Protocol):
 class DialRules:
     """``connect``: seconds. ``allow``: which resolved addresses may be targets (design 9).
 
+    ``own`` are routes of the settings, not of a request (the server behind a front): ``allow`` is
+    not asked about them.
+
     ``tls`` makes the context for routes that speak TLS (the server behind a front); called once.
     """
 
     connect: float = 5.0
     allow: Callable[[str], bool] | None = None
-    tls: Callable[[], SSLContext] = create_default_context
+    own: frozenset[Direct] = frozenset()
+    tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
 
 
 class Dialer:
@@ -37,7 +41,7 @@ class Dialer:
     def __init__(self, rules: DialRules, streams: StreamOpener | None = None) -> None:
         self._streams = streams
         self._plain = ConnectRules(deadline=rules.connect, allow=rules.allow)
-        self._secure: ConnectRules | None = None
+        self._secure: ssl.SSLContext | None = None
         self._rules = rules
 
     async def dial(self, route: Route, factory: Factory) -> Connected | Failure:
@@ -50,8 +54,11 @@ class Dialer:
         return await self._streams.open(route, factory)
 
     def _connect_rules(self, route: Direct) -> ConnectRules:
+        rules = self._plain
+        if route in self._rules.own:
+            rules = replace(rules, allow=None)
         if not route.tls:
-            return self._plain
+            return rules
         if self._secure is None:
-            self._secure = replace(self._plain, tls=self._rules.tls())
-        return self._secure
+            self._secure = self._rules.tls()
+        return replace(rules, tls=self._secure)
