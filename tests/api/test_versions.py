@@ -13,7 +13,7 @@ from wsproxy.api.versions import OwnStatus, endpoints
 from wsproxy.compat.zoo.table import ANIMALS, Animal
 from wsproxy.core.version import GroupUnknown, Policy, VersionReport, judge
 from wsproxy.core.wire import VERSION_HEADER, Version
-from wsproxy.manager.groups import SettingsGroups
+from wsproxy.manager.groups import Groups, SettingsGroups
 from wsproxy.manager.versions import VersionReports
 from wsproxy.net.asking import Asker, AskRules
 from wsproxy.net.probe import Probe, asking
@@ -34,14 +34,15 @@ class NoCors:
 
 @asynccontextmanager
 async def gateway(
-    groups: dict[str, str] | None = None,
+    groups: dict[str, str] | Groups | None = None,
     policy: Policy = Policy.FALLBACK,
     status: OwnStatus = V2,
     front: bool = False,
     deadline: float = 0.4,
 ) -> AsyncIterator[Client]:
     probe = Probe(asking(Asker(AskRules(deadline=deadline))))
-    reports = VersionReports(SettingsGroups(groups or {}), probe)
+    source = SettingsGroups(groups or {}) if isinstance(groups, dict | None) else groups
+    reports = VersionReports(source, probe)
     rows = endpoints(reports, policy, status, front)
     allowed: Callable[[str, bool], bool] = lambda host, insists: True  # noqa: E731
     app = build(rows, ApiPolicy(status.version, NoCors(), allowed))

@@ -4,9 +4,19 @@ import json
 
 import pytest
 
+from wsproxy.compat.zoo.table import ANIMALS, Animal
+from wsproxy.core.configuration import Configuration, Mode
 from wsproxy.core.failure import Failure, FailureKind, Side
-from wsproxy.core.version import GroupUnknown, ManagerFault, ManagerSaid, NoAddress, judge
+from wsproxy.core.version import (
+    GroupUnknown,
+    ManagerFault,
+    ManagerSaid,
+    NoAddress,
+    Policy,
+    judge,
+)
 from wsproxy.manager.groups import LayeredGroups, ManagerGroups, SettingsGroups, malformed
+from wsproxy.manager.requests import ManagerClient
 
 
 class Manager:
@@ -97,3 +107,36 @@ def test_malformed_addresses_warn_at_start_and_hide_credentials():
     assert len(warnings) == 2
     assert warnings[0].startswith("group c: the address nope is not usable: it does not start")
     assert "group d" in warnings[1] and "port" in warnings[1] and "secret" not in warnings[1]
+
+
+MANAGER_ROWS = {
+    "unresolvable": "manager-unresolvable",
+    "refuse": "manager-refused",
+    "hang": "manager-silent",
+    "drip": "manager-silent",
+    "expired-certificate": "manager-tls",
+    "404": "manager-answers-404",
+    "503": "manager-answers-503",
+    "redirect": "manager-answers-302",
+    "html": "manager-not-a-manager",
+    "empty": "manager-not-a-manager",
+    "healthy-v2": "manager-not-a-manager",
+}
+
+
+@pytest.mark.parametrize("animal", ANIMALS.values(), ids=ANIMALS)
+async def test_every_animal_as_the_manager(animal: Animal):
+    silent = animal.reason == "address-silent"
+    async with animal() as address:
+        who = Configuration(address, Mode.API, access_key="AK", secret_key="SK")
+        client = ManagerClient(who, patience=0.4 if silent else 10.0)
+        groups = ManagerGroups(client)
+        found = await groups.find("g", "p")
+        assert not isinstance(found, str)
+        report = judge(found)
+        await groups.close()
+        await client.close()
+    assert report.version == "v1" and report.degraded
+    assert report.reason.startswith("manager-")
+    assert report.reason == MANAGER_ROWS.get(animal.name, report.reason)
+    assert report.status(Policy.FALLBACK) == 200

@@ -8,14 +8,19 @@ front of the manager too.
 import asyncio
 import json
 
+import aiohttp
 import pytest
+from aioresponses import aioresponses
 
 from tests.api.test_versions import gateway
 from wsproxy.compat.zoo.answers import answers
 from wsproxy.compat.zoo.table import ANIMALS
+from wsproxy.core.configuration import Configuration, Mode
 from wsproxy.core.manager_version import of_manager
 from wsproxy.core.version import Policy, judge
 from wsproxy.core.wire import VERSION_HEADER
+from wsproxy.manager.groups import ManagerGroups
+from wsproxy.manager.requests import ManagerClient
 
 
 def problem(slug: str, title: str = "", msg: str = "") -> bytes:
@@ -66,6 +71,49 @@ def test_bug_version_errors_of_managers_block_deletion(line, situation, status, 
     report = judge(of_manager(status, body))
     assert (report.version, report.reason) == ("v1", reason)
     assert report.status(Policy.FALLBACK, front=True) == 200
+
+
+@pytest.mark.parametrize(
+    ("line", "situation", "status", "body", "reason"),
+    MANAGERS,
+    ids=[f"{row[0]} {row[1]}" for row in MANAGERS],
+)
+async def test_bug_version_errors_of_managers_are_repaired_for_who_asks_us(
+    line, situation, status, body, reason
+):
+    """The gateway asks the manager with credentials of its own; its clients see 200 and v1."""
+    async with answers(status, body)() as endpoint:
+        manager = ManagerClient(Configuration(endpoint, Mode.API, "AK", "SK"))
+        async with gateway(ManagerGroups(manager)) as client:
+            answer = await client.get("/scaling-groups/default/wsproxy-version?group_name=p")
+            document = await answer.json()
+        await manager.close()
+    assert answer.status == (404 if reason == "group-not-found" else 200)
+    assert answer.headers[VERSION_HEADER] == document["wsproxy_version"] == "v1"
+    assert document["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (aiohttp.ServerDisconnectedError(), "manager-refused"),
+        (aiohttp.ClientOSError(104, "Connection reset by peer"), "manager-refused"),
+        (TimeoutError(), "manager-silent"),
+        (aiohttp.ServerTimeoutError(), "manager-silent"),
+        (aiohttp.ClientPayloadError(), "manager-refused"),
+    ],
+)
+async def test_faults_on_the_way_to_the_manager(fault, reason):
+    manager = ManagerClient(Configuration("http://manager.example:8081", Mode.API, "AK", "SK"))
+    url = "http://manager.example:8081/scaling-groups/default/wsproxy-version"
+    with aioresponses(passthrough=["http://127.0.0.1"]) as network:
+        network.get(url, exception=fault)
+        async with gateway(ManagerGroups(manager)) as client:
+            answer = await client.get("/scaling-groups/default/wsproxy-version")
+            document = await answer.json()
+    await manager.close()
+    assert (answer.status, document["reason"]) == (200, reason)
+    assert document["wsproxy_version"] == "v1" and document["degraded"] is True
 
 
 ADDRESSES = {

@@ -13,7 +13,7 @@ import ssl
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wsproxy import __version__
@@ -73,7 +73,6 @@ class AskRules:
     deadline: float = 2.0
     resolver: Resolver = resolve
     trust: ssl.SSLContext | None = None
-    headers: tuple[tuple[str, str], ...] = field(default=())
 
 
 class Asker:
@@ -174,7 +173,6 @@ class Asker:
             ("Accept", "application/json"),
             ("User-Agent", f"wsproxy/{__version__}"),
             ("Connection", "close"),
-            *self._rules.headers,
         ]
         if address.credentials:
             fields.append(("Authorization", address.credentials))
