@@ -1,5 +1,6 @@
 """Where addresses come from, and how a manager's troubles are told apart."""
 
+import asyncio
 import json
 
 import pytest
@@ -88,6 +89,16 @@ async def test_no_failure_is_without_a_row(kind):
     await groups.close()
 
 
+async def test_a_manager_that_waits_for_a_dead_address_is_not_waited_for():
+    class Slow(Manager):
+        async def get(self, path, query):
+            await asyncio.get_running_loop().create_future()
+
+    groups = ManagerGroups(Slow(SAYS_V2), deadline=0.01)
+    assert await asyncio.wait_for(groups.find("g", ""), 5) == ManagerFault("silent")
+    await groups.close()
+
+
 async def test_settings_come_first_and_the_manager_knows_the_others():
     manager = Manager(SAYS_V2)
     groups = LayeredGroups(SettingsGroups({"here": ""}), ManagerGroups(manager))
@@ -130,7 +141,7 @@ async def test_every_animal_as_the_manager(animal: Animal):
     async with animal() as address:
         who = Configuration(address, Mode.API, access_key="AK", secret_key="SK")
         client = ManagerClient(who, patience=0.4 if silent else 10.0)
-        groups = ManagerGroups(client)
+        groups = ManagerGroups(client, deadline=20.0)
         found = await groups.find("g", "p")
         assert not isinstance(found, str)
         report = judge(found)

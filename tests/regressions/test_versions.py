@@ -84,7 +84,7 @@ async def test_bug_version_errors_of_managers_are_repaired_for_who_asks_us(
     """The gateway asks the manager with credentials of its own; its clients see 200 and v1."""
     async with answers(status, body)() as endpoint:
         manager = ManagerClient(Configuration(endpoint, Mode.API, "AK", "SK"))
-        async with gateway(ManagerGroups(manager)) as client:
+        async with gateway(ManagerGroups(manager, deadline=10)) as client:
             answer = await client.get("/scaling-groups/default/wsproxy-version?group_name=p")
             document = await answer.json()
         await manager.close()
@@ -108,7 +108,7 @@ async def test_faults_on_the_way_to_the_manager(fault, reason):
     url = "http://manager.example:8081/scaling-groups/default/wsproxy-version"
     with aioresponses(passthrough=["http://127.0.0.1"]) as network:
         network.get(url, exception=fault)
-        async with gateway(ManagerGroups(manager)) as client:
+        async with gateway(ManagerGroups(manager, deadline=10)) as client:
             answer = await client.get("/scaling-groups/default/wsproxy-version")
             document = await answer.json()
     await manager.close()

@@ -1,5 +1,6 @@
 """Where a group's address comes from: the settings, or the manager (design 3)."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import quote
@@ -15,7 +16,7 @@ class AsksManager(Protocol):
     """A manager that can be asked with the gateway's own credentials."""
 
     async def get(self, path: str, query: Mapping[str, str]) -> tuple[int, bytes] | Failure:
-        """Status and body of a signed ``GET``, under a deadline of its own; never raises."""
+        """Status and body of a signed ``GET``, or why there is none; may be cancelled."""
         ...
 
 
@@ -43,10 +44,14 @@ class SettingsGroups:
 
 
 class ManagerGroups:
-    """Asks the manager, which asks the address itself (protocol 8.1). Its answers are kept."""
+    """Asks the manager, which asks the address itself (protocol 8.1). Its answers are kept.
 
-    def __init__(self, manager: AsksManager) -> None:
+    ``deadline`` in seconds: a manager whose address hangs takes up to 15 minutes (observed 1).
+    """
+
+    def __init__(self, manager: AsksManager, deadline: float = 2.0) -> None:
         self._manager = manager
+        self._deadline = deadline
         self._probe: Probe[tuple[str, str]] = Probe(self._ask)
 
     async def find(self, group: str, project: str) -> str | Observation:
@@ -58,7 +63,11 @@ class ManagerGroups:
     async def _ask(self, key: tuple[str, str]) -> Observation:
         group, project = key
         path = f"/scaling-groups/{quote(group, safe='')}/wsproxy-version"
-        answer = await self._manager.get(path, {"group": project} if project else {})
+        try:
+            async with asyncio.timeout(self._deadline):
+                answer = await self._manager.get(path, {"group": project} if project else {})
+        except TimeoutError:
+            return ManagerFault("silent")
         if isinstance(answer, Failure):
             return ManagerFault(_CODES.get(answer.kind, "refused"), answer.detail.rstrip("."))
         return of_manager(*answer)
