@@ -210,6 +210,8 @@ class V1Connection(Accepted):
         if first is First.BYTES:
             self._listener.succeeded()
             self.carry(tunnel, trial.from_app)
+            if trial.error is not None:  # cut right after its first bytes: those first
+                asyncio.get_running_loop().call_soon(self.abort)
             return None
         if first is First.SILENCE:
             return Trouble(silent=True)

@@ -29,6 +29,7 @@ class Trial(asyncio.Protocol):
         self.first: asyncio.Future[First] = asyncio.get_running_loop().create_future()
         self.from_app = b""
         self.close_code = 0
+        self.error: Exception | None = None
         self.said = b""
         self.repeatable = True
         self._client = client
@@ -46,6 +47,7 @@ class Trial(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """The code is the tunnel's own; a clean end without a code counts as 1000."""
+        self.error = error
         code = error.code if isinstance(error, TunnelClosed) else None
         self.close_code = code or getattr(self._tunnel, "close_code", None) or 1000
         self._decide(First.CLOSE)
