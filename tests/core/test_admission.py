@@ -97,9 +97,8 @@ def test_a_permit_is_renewed_while_it_is_used():
 
 
 def test_a_renewed_permit_is_secure_under_tls():
-    head = RequestHead("GET", "/", ((b"cookie", f"{NAME}={GOOD}".encode()),))
-    visit = Visit(CIRCUIT, head, INSIDE, NOW + permits.RENEW_AFTER, secure=True)
-    verdict = admit(visit, RULES)
+    rules = AdmissionRules(PermitRules(SECRET), JWT_SECRET, secure_cookies=True)
+    verdict = ask(CIRCUIT, f"{NAME}={GOOD}", now=NOW + permits.RENEW_AFTER, rules=rules)
     assert isinstance(verdict, Admitted)
     assert verdict.renew.endswith("; Secure")
 

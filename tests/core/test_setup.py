@@ -136,10 +136,8 @@ def test_no_redirect_leaves_the_apps_origin(text):
     )
 
 
-def page(
-    circuit: Circuit, places: Places = SAME, redirect: str = "", secure: bool = False
-) -> SetupAnswer:
-    answer = setup.answer(circuit, "T.T.T", redirect, "v2.1.s", places, secure)
+def page(circuit: Circuit, places: Places = SAME, redirect: str = "") -> SetupAnswer:
+    answer = setup.answer(circuit, "T.T.T", redirect, "v2.1.s", places)
     assert isinstance(answer, SetupAnswer), answer
     return answer
 
@@ -163,10 +161,6 @@ def test_an_http_app_gets_a_cookie_and_a_redirect(circuit, places, redirect, loc
     assert fields["Set-Cookie"].startswith(f"appproxy_permit_{HTTP.id}=v2.1.s; HttpOnly; ")
     assert fields["Set-Cookie"].endswith("; Secure") is places.tls
     assert not answer.tcp
-
-
-def test_the_cookie_is_secure_when_the_page_was():
-    assert dict(page(HTTP, secure=True).headers)["Set-Cookie"].endswith("; Secure")
 
 
 @pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.VNC, Protocol.RDP])
@@ -199,7 +193,7 @@ def test_a_tcp_app_with_a_redirect_goes_to_the_helper():
     ],
 )
 def test_what_has_no_setup_page(circuit, msg):
-    answer = setup.answer(circuit, "T", "", "p", SAME, False)
+    answer = setup.answer(circuit, "T", "", "p", SAME)
     assert isinstance(answer, Problem)
     assert answer.status == 400
     assert answer.msg.startswith(msg)

@@ -24,7 +24,10 @@ from wsproxy.core.wire import PERMIT_COOKIE_PREFIX
 
 @dataclass(frozen=True, slots=True)
 class AdmissionRules:
-    """``jwt_secret`` signs the bearer tokens of inference circuits."""
+    """``jwt_secret`` signs the bearer tokens of inference circuits.
+
+    ``secure_cookies``: apps are reached over TLS.
+    """
 
     permits: PermitRules
     jwt_secret: str = field(repr=False)
@@ -40,13 +43,12 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request at a listener. ``slot`` names the port or label, for the message."""
+    """One request at a circuit's listener. ``client`` None: unknown."""
 
     circuit: Circuit
     head: RequestHead
     client: Address | None
     now: float
-    secure: bool = False  # it came over TLS
 
 
 _PASSED = Admitted()
@@ -109,7 +111,7 @@ def _permit(visit: Visit, rules: AdmissionRules) -> Admitted | Problem:
     if not found.stale:
         return _PASSED
     value = permits.issue(rules.permits.secret, circuit.id, visit.now)
-    return Admitted(permits.set_cookie(circuit.id, value, visit.secure or rules.secure_cookies))
+    return Admitted(permits.set_cookie(circuit.id, value, rules.secure_cookies))
 
 
 def _bearer(visit: Visit, rules: AdmissionRules) -> Admitted | Problem:

@@ -128,7 +128,7 @@ _JSON = ("Content-Type", "application/json; charset=utf-8")
 
 
 def answer(
-    circuit: Circuit, token: str, redirect: str, permit: str, places: Places, secure: bool
+    circuit: Circuit, token: str, redirect: str, permit: str, places: Places
 ) -> SetupAnswer | Problem:
     """What the setup page says to the bearer of a good setup token ``token``.
 
@@ -144,7 +144,7 @@ def answer(
         )
     if circuit.transport is Transport.TCP:
         return _tcp(app_url(circuit, places), token, redirect)
-    cookie = permits.set_cookie(circuit.id, permit, secure or places.tls)
+    cookie = permits.set_cookie(circuit.id, permit, places.tls)
     location = app_url(circuit, places) + _path(redirect)
     headers = (("Location", location), ("Set-Cookie", cookie), _NO_STORE, _TEXT)
     return SetupAnswer(302, headers, b"302: Found")

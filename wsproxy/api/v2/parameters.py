@@ -1,0 +1,151 @@
+"""The parameters of the v2 routes, checked; a wrong one is 400 with its name (protocol 5.2, 5.3).
+
+Unknown parameters are ignored: ``is_inference``, ``permit_key``, ``do-not-redirect`` and ``dummy``
+are sent by real clients and mean nothing here.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from wsproxy.core.circuit import Protocol
+from wsproxy.core.clientip import parse_list
+from wsproxy.core.setup import clean_redirect
+from wsproxy.core.tokens import parse_uuid
+
+_DIGITS = re.compile(r"[0-9]{1,9}")
+_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
+
+LONGEST_TEXT = 4096
+"""Characters of ``args`` and ``envs``; both travel in a URL."""
+
+
+def _whole(value: object) -> object:
+    """A port is a number or its digits; ``true`` and ``"8_0"`` are neither."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError("a port is a whole number from 1 to 65535")
+
+
+def _uuid(value: object) -> object:
+    found = value if isinstance(value, UUID) else parse_uuid(str(value))
+    if found is None:
+        raise ValueError("this is not a UUID")
+    return found
+
+
+def _host(value: str) -> str:
+    """A name or an IP address; brackets around an IPv6 address are dropped."""
+    bare = value.strip()
+    if bare.startswith("[") and bare.endswith("]"):
+        bare = bare[1:-1]
+    if not _HOST.fullmatch(bare):
+        raise ValueError("this is neither a host name nor an IP address")
+    return bare
+
+
+def _absent(value: object) -> object:
+    """An empty parameter is one that was not sent."""
+    return None if value in ("", "null", "undefined") else value
+
+
+def _environment(value: object) -> object:
+    """JSON text, as user interfaces send it (upstream wants an object and refuses every one)."""
+    if not isinstance(value, str):
+        return value
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError("this is not JSON") from None
+    if not isinstance(found, dict):
+        raise ValueError('this is not an object like {"NAME": "value"}')
+    return {name: one if isinstance(one, str) else json.dumps(one) for name, one in found.items()}
+
+
+Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole)]
+Uuid = Annotated[UUID, BeforeValidator(_uuid)]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+Envs = Annotated[dict[str, str], BeforeValidator(_environment)]
+Addresses = Annotated[str, AfterValidator(lambda text: ",".join(parse_list(text)))]
+Redirect = Annotated[str, AfterValidator(clean_redirect)]
+
+V = TypeVar("V")
+Optional = Annotated[V | None, BeforeValidator(_absent)]
+
+
+class Parameters(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class SessionBlock(Parameters):
+    """Whose app it is. Managers from 26.4 say ``project_id``, older ones ``group_id``."""
+
+    id: Uuid
+    access_key: Annotated[str, Field(min_length=1, max_length=255)]
+    user_uuid: Uuid | None = None
+    group_id: Uuid | None = None
+    project_id: Uuid | None = None
+    domain_name: Annotated[str, Field(max_length=255)] | None = None
+
+
+class Conf(Parameters):
+    """``POST /v2/conf``. Managers 22.03 send host and port only, 22.09 a login token besides."""
+
+    kernel_host: Annotated[str, AfterValidator(_host)]
+    kernel_port: Port
+    session: SessionBlock | None = None
+    login_session_token: Annotated[str, Field(max_length=4096)] | None = Field(
+        default=None, repr=False
+    )
+
+
+class App(Parameters):
+    """What to open: the parameters that ``add`` passes on to ``auth``."""
+
+    app: Annotated[str, Field(min_length=1, max_length=255)]
+    protocol: Protocol
+    envs: Optional[Envs] = None
+    args: Optional[Text] = None
+    open_to_public: bool = False
+    allowed_client_ips: Optional[Addresses] = None
+    redirect: Optional[Redirect] = None
+    no_reuse: bool = False
+    port: Optional[Port] = None
+    subdomain: Optional[Annotated[str, Field(max_length=255)]] = None
+
+    def as_query(self) -> Iterator[tuple[str, str]]:
+        """Those that differ from their default; booleans as ``True`` (protocol 5.3)."""
+        for name, value in self.model_dump(exclude_defaults=True).items():
+            yield name, json.dumps(value) if isinstance(value, dict) else str(value)
+
+
+class Auth(App):
+    """``GET /v2/proxy/auth``. The token is looked up, so its form is not judged here."""
+
+    token: str
+    session_id: Uuid
+
+
+class Delete(Parameters):
+    """``GET /v2/proxy/{token}/{session}/delete``."""
+
+    app: Optional[str] = None
+    permit_key: Optional[str] = Field(default=None, repr=False)
+
+
+class Setup(Parameters):
+    """``GET /setup``."""
+
+    token: Annotated[str, Field(min_length=1, repr=False)]
+
+
+def not_for_inference(document: Any) -> bool:
+    """A session block without id or key: the manager means an inference app (observed 5)."""
+    session = document.get("session") if isinstance(document, dict) else None
+    return isinstance(session, dict) and not (session.get("id") and session.get("access_key"))
