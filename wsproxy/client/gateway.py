@@ -20,12 +20,9 @@ from wsproxy.core.deletion import (
     of_gateway,
     of_gateway_failure,
 )
-from wsproxy.core.failure import Failure, FailureKind, Side
+from wsproxy.core.failure import Failure
 from wsproxy.core.wire import Version
-from wsproxy.manager.requests import failure_of
-
-BODY_LIMIT = 1 << 16
-"""Bytes of an answer that are read; a wsproxy's are short."""
+from wsproxy.manager.requests import failure_of, read_answer
 
 _PATHS = {Version.V1: "/proxy", Version.V2: "/v2/proxy"}
 
@@ -73,7 +70,7 @@ class GatewayClient:
         try:
             url = URL(self._base + path, encoded=True)
             async with self._connections().get(url, allow_redirects=False) as response:
-                body = await _read(response)
+                body = await read_answer(response)
         except (aiohttp.ClientError, TimeoutError, ssl.SSLError, OSError, ValueError) as error:
             return of_gateway_failure(failure_of(error))
         if isinstance(body, Failure):
@@ -90,13 +87,3 @@ class GatewayClient:
                 trust_env=False,
             )
         return self._session
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes | Failure:
-    body = bytearray()
-    async for part in response.content.iter_chunked(BODY_LIMIT):
-        body += part
-        if len(body) > BODY_LIMIT:
-            detail = "its answer has no end"
-            return Failure(FailureKind.MALFORMED_ANSWER, Side.GATEWAY, detail)
-    return bytes(body)

@@ -69,8 +69,13 @@ class ManagerGroups:
         except TimeoutError:
             return ManagerFault("silent")
         if isinstance(answer, Failure):
-            return ManagerFault(_CODES.get(answer.kind, "refused"), answer.detail.rstrip("."))
+            return fault_of(answer)
         return of_manager(*answer)
+
+
+def fault_of(failure: Failure) -> ManagerFault:
+    """Nobody answered as a manager does."""
+    return ManagerFault(_CODES.get(failure.kind, "refused"), failure.detail.rstrip("."))
 
 
 _CODES: Mapping[FailureKind, str] = {

@@ -115,7 +115,10 @@ class ManagerClient:
             async with self._connections().request(
                 method, url, headers=dict(fields), data=data, allow_redirects=False
             ) as response:
-                return await _read(response)
+                body = await read_answer(response)
+                if isinstance(body, Failure):
+                    return body
+                return Said(response.status, body, response.headers.get(hdrs.DATE, ""))
         except (aiohttp.ClientError, TimeoutError, ssl.SSLError, OSError, ValueError) as error:
             return failure_of(error)
 
@@ -197,14 +200,15 @@ def _session(session: str) -> str:
     return f"/session/{quote(session, safe='')}"
 
 
-async def _read(response: aiohttp.ClientResponse) -> Said | Failure:
+async def read_answer(response: aiohttp.ClientResponse) -> bytes | Failure:
+    """The body, if it is no longer than ``BODY_LIMIT``."""
     body = bytearray()
     async for part in response.content.iter_chunked(1 << 16):
         body += part
         if len(body) > BODY_LIMIT:
             detail = "its answer is longer than any answer of a manager"
             return Failure(FailureKind.MALFORMED_ANSWER, Side.MANAGER, detail)
-    return Said(response.status, bytes(body), response.headers.get(hdrs.DATE, ""))
+    return bytes(body)
 
 
 _KINDS: tuple[tuple[type[BaseException], FailureKind, str], ...] = (
