@@ -17,11 +17,11 @@ from yarl import URL
 
 from wsproxy.core.failure import Failure
 from wsproxy.core.manager_version import of_manager
-from wsproxy.core.version import Observation, VersionReport, judge
+from wsproxy.core.version import ManagerFault, Observation, VersionReport, judge
 from wsproxy.manager.groups import fault_of
 from wsproxy.manager.requests import failure_of, read_answer
 from wsproxy.manager.versions import VersionReports
-from wsproxy.net.probe import Probe, ProbeRules
+from wsproxy.net.probe import MEMORY, Probe, ProbeRules
 
 Fields = Sequence[tuple[str, str]]
 
@@ -74,10 +74,9 @@ class FrontVersions:
         question = Question(group, target, tuple(fields))
         key = (group, question.caller)
         self._latest[key] = question
-        try:
-            report = judge(await self._probe.see(key))
-        finally:
-            self._latest.pop(key, None)
+        if len(self._latest) > MEMORY:
+            del self._latest[next(iter(self._latest))]
+        report = judge(await self._probe.see(key))
         address = self._addresses.get(group, "").strip()
         if report.degraded and report.reason != "group-not-found" and address:
             return await self._reports.of_address(address)
@@ -91,7 +90,10 @@ class FrontVersions:
             await session.close()
 
     async def _ask(self, key: tuple[str, bytes]) -> Observation:
-        said = await self._send(self._latest[key])
+        question = self._latest.get(key)
+        if question is None:  # so many callers meanwhile that this one was forgotten
+            return ManagerFault("silent")
+        said = await self._send(question)
         return fault_of(said) if isinstance(said, Failure) else of_manager(*said)
 
     async def _send(self, question: Question) -> tuple[int, bytes] | Failure:

@@ -115,10 +115,10 @@ class ManagerClient:
             async with self._connections().request(
                 method, url, headers=dict(fields), data=data, allow_redirects=False
             ) as response:
-                body = await read_answer(response)
-                if isinstance(body, Failure):
-                    return body
-                return Said(response.status, body, response.headers.get(hdrs.DATE, ""))
+                read = await read_answer(response)
+                if isinstance(read, Failure):
+                    return read
+                return Said(response.status, read, response.headers.get(hdrs.DATE, ""))
         except (aiohttp.ClientError, TimeoutError, ssl.SSLError, OSError, ValueError) as error:
             return failure_of(error)
 
