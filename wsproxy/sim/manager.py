@@ -11,7 +11,7 @@ from aiohttp.hdrs import METH_ANY
 from wsproxy.sim import documents, stream
 from wsproxy.sim.authentication import Authenticator
 from wsproxy.sim.documents import FaultError
-from wsproxy.sim.record import Record, recorded, recording
+from wsproxy.sim.record import Record, current, recording
 from wsproxy.sim.services import Services
 from wsproxy.sim.versions import StatusClient
 from wsproxy.sim.world import App, Era, World
@@ -107,7 +107,7 @@ class Manager:
                 documents.INTERNAL if self.era is Era.M23_09 else documents.APP_START,
                 "Failed to launch the app service",
             )
-        return await stream.serve(request, session, app, recorded(request), self.record.changed)
+        return await stream.serve(request, session, app, current(), self.record.changed)
 
     def _check_query(self, request: web.Request) -> None:
         unknown = set(request.query) - STREAM_KEYS

@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import hdrs, web
 from multidict import CIMultiDictProxy
-
-_KEY = "wsproxy.sim.recorded"
 
 
 @dataclass(slots=True)
@@ -61,11 +60,12 @@ class Record:
             self._waiting.discard(event)
 
 
-def recorded(request: web.Request) -> Recorded:
+_current: ContextVar[Recorded] = ContextVar("recorded")
+
+
+def current() -> Recorded:
     """What was recorded of the request that is being served."""
-    seen = request[_KEY]
-    assert isinstance(seen, Recorded)
-    return seen
+    return _current.get()
 
 
 def recording(record: Record, server: str) -> Callable[..., Awaitable[web.StreamResponse]]:
@@ -76,7 +76,7 @@ def recording(record: Record, server: str) -> Callable[..., Awaitable[web.Stream
         body = b"" if hdrs.UPGRADE in request.headers else await request.read()
         seen = Recorded(server, request.method, request.raw_path, request.headers, body)
         record.requests.append(seen)
-        request[_KEY] = seen
+        _current.set(seen)
         record.changed()
         response = await handler(request)
         assert isinstance(response, web.StreamResponse)

@@ -6,7 +6,6 @@ a 101 and then silence, and a message may have 4 MiB at most (protocol 3.4, obse
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,7 @@ from yarl import URL
 
 from wsproxy.net.tasks import Tasks
 from wsproxy.sim import documents
+from wsproxy.sim.authentication import Signer
 from wsproxy.sim.documents import FaultError
 from wsproxy.sim.manager import faults_of
 from wsproxy.sim.record import Record, recording
@@ -35,10 +35,6 @@ COOKIE = "AIOHTTP_SESSION"
 HEADER = "X-BackendAI-SessionID"
 LARGEST_MESSAGE = 4 * 1024 * 1024
 HIDDEN_CODES = (WSCloseCode.TRY_AGAIN_LATER, WSCloseCode.INTERNAL_ERROR)
-FORWARDED = (hdrs.CONTENT_TYPE, hdrs.ACCEPT)
-
-Signer = Callable[[Keypair, str, str, str], Mapping[str, str]]
-"""(keypair, method, target, content type) → headers that sign the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +85,7 @@ class WebServer:
         keypair = self._keypair(_session_id(request))
         if keypair is None and target != "/":
             raise FaultError(documents.NOT_LOGGED_IN)
-        headers = {name: request.headers[name] for name in FORWARDED if name in request.headers}
-        content_type = headers.get(hdrs.CONTENT_TYPE, "application/octet-stream")
-        if keypair is not None:
-            headers |= self.sign(keypair, request.method, target, content_type)
+        headers = dict(self.sign(keypair, request.method, target)) if keypair else {}
         url = URL(str(self.manager.origin()) + target, encoded=True)
         body = await request.read()
         try:
@@ -112,7 +105,7 @@ class WebServer:
         if keypair is None:
             raise FaultError(documents.NOT_LOGGED_IN)
         target = request.raw_path.removeprefix("/func")
-        headers = self.sign(keypair, hdrs.METH_GET, target, "application/octet-stream")
+        headers = self.sign(keypair, hdrs.METH_GET, target)
         url = URL(str(self.manager.origin()) + target, encoded=True)
         try:
             upstream = await self.http.ws_connect(
