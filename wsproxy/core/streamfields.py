@@ -15,12 +15,14 @@ _NEWER_VERSION = "v8.20240915"
 Fields = tuple[tuple[str, str], ...]
 
 
-def stream_fields(configuration: Configuration, target: str, host: str, now: datetime) -> Fields:
+def stream_fields(
+    configuration: Configuration, target: str, host: str, now: datetime, method: str = "GET"
+) -> Fields:
     """API mode: a signature over exactly ``target``. SESSION mode: the session id, once."""
     if configuration.mode is Mode.API:
         keypair = Keypair(configuration.access_key, configuration.secret_key)
         version = spoken_version(configuration.api_version)
-        return signed_fields(keypair, "GET", target, host, now, version)
+        return signed_fields(keypair, method, target, host, now, version)
     if configuration.auth_mode is AuthMode.COOKIE:
         session = ("Cookie", f"{SESSION_COOKIE}={configuration.session}")
     else:
