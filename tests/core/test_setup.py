@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from wsproxy.core import setup
+from wsproxy.core import permits, setup, tokens
 from wsproxy.core.circuit import Circuit, HostListener, Mode, PortListener, Protocol
 from wsproxy.core.problem import Problem
 from wsproxy.core.setup import Places, SetupAnswer
@@ -199,8 +199,39 @@ def test_what_has_no_setup_page(circuit, msg):
     assert answer.msg.startswith(msg)
 
 
+KEYS = setup.Keys("a jwt secret, sixteen", "a permit secret, sixteen")
+
+
+def look(text: str, *circuits: Circuit) -> setup.Page | Problem:
+    known = {circuit.id: circuit for circuit in circuits}
+    return setup.page(text, known.get, SAME, KEYS, 1000.0)
+
+
+def test_a_good_token_shows_the_page_of_its_circuit():
+    token = tokens.issue_setup(UUID(int=1), HTTP.id, "/lab", KEYS.jwt_secret, 1000.0)
+    for _ in range(3):  # real clients fetch one address up to three times
+        shown = look(token, HTTP)
+        assert isinstance(shown, setup.Page)
+        assert shown.circuit == HTTP
+        fields = dict(shown.answer.headers)
+        assert fields["Location"] == "http://127.0.0.1:10205/lab"
+        permit = fields["Set-Cookie"].split(";")[0].partition("=")[2]
+        assert permits.check(KEYS.permit_secret, HTTP.id, permit, 1000.0) is not None
+
+
 def test_the_circuit_of_a_good_token_may_be_gone():
-    assert setup.no_such_circuit().body()["title"] == "E00002: No such worker:circuit."
+    token = tokens.issue_setup(UUID(int=1), HTTP.id, "", KEYS.jwt_secret, 1000.0)
+    assert look(token) == setup.NO_SUCH_CIRCUIT
+    assert setup.NO_SUCH_CIRCUIT.body()["title"] == "E00002: No such worker:circuit."
+
+
+def test_a_bad_token_and_a_kind_of_app_without_page():
+    token = tokens.issue_setup(UUID(int=1), HTTP.id, "", KEYS.jwt_secret, 1000.0)
+    inference = look(token, replace(HTTP, mode=Mode.INFERENCE))
+    forged = look(token + "x", HTTP)
+    assert isinstance(inference, Problem)
+    assert isinstance(forged, Problem)
+    assert (inference.status, forged.status) == (400, 401)
 
 
 def test_an_answer_shows_no_permit():

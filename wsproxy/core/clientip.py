@@ -5,6 +5,7 @@ Addresses are compared in one form: an IPv4 address that arrives mapped into IPv
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -52,6 +53,7 @@ def plain(address: Address) -> Address:
     return mapped or address
 
 
+@lru_cache(maxsize=4096)
 def parse_network(text: str) -> Network:
     """``10.0.0.0/8``, ``::1``, ``192.168.1.5``; bits below the mask are ignored. ValueError."""
     network = ip_network(text, strict=False)

@@ -10,13 +10,14 @@ that sets it is on the app's own origin, at the one path the gateway reserves th
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
+from uuid import UUID
 
 from yarl import URL
 
-from wsproxy.core import permits
+from wsproxy.core import permits, tokens
 from wsproxy.core.circuit import Circuit, HostListener, Mode, PortListener, Protocol, Transport
 from wsproxy.core.problem import Problem
 from wsproxy.core.wire import SETUP_PATH
@@ -167,6 +168,36 @@ def _tcp(gateway: str, token: str, redirect: str) -> SetupAnswer:
     return SetupAnswer(200, (_JSON, _NO_STORE), body, tcp=True)
 
 
-def no_such_circuit() -> Problem:
-    """The circuit of a good token is gone."""
-    return Problem("object-not-found", title="E00002: No such worker:circuit.")
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What signs setup tokens and permits."""
+
+    jwt_secret: str = field(repr=False)
+    permit_secret: str = field(repr=False)
+
+
+NO_SUCH_CIRCUIT = Problem("object-not-found", title="E00002: No such worker:circuit.")
+"""The circuit of a good token is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What was shown, and for which circuit."""
+
+    circuit: Circuit
+    answer: SetupAnswer
+
+
+def page(
+    text: str, find: Callable[[UUID], Circuit | None], places: Places, keys: Keys, now: float
+) -> Page | Problem:
+    """The setup page for the token in ``text``; ``find`` knows the open circuits."""
+    token = tokens.read_setup(text, keys.jwt_secret, now)
+    if isinstance(token, Problem):
+        return token
+    circuit = find(token.circuit_id)
+    if circuit is None:
+        return NO_SUCH_CIRCUIT
+    permit = permits.issue(keys.permit_secret, circuit.id, now)
+    shown = answer(circuit, text, token.redirect, permit, places)
+    return shown if isinstance(shown, Problem) else Page(circuit, shown)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
@@ -10,15 +10,14 @@ from wsproxy.api.body import read_query
 from wsproxy.api.endpoint import Endpoint
 from wsproxy.api.v2.caller import client_of
 from wsproxy.api.v2.parameters import Setup
-from wsproxy.core import permits, setup, tokens
+from wsproxy.core import setup
 from wsproxy.core.admission import SetupAddresses
 from wsproxy.core.clientip import Networks
 from wsproxy.core.negotiate import app_form
 from wsproxy.core.page import problem_document
-from wsproxy.core.permits import PermitRules
 from wsproxy.core.problem import Problem, ProblemError
 from wsproxy.core.routing import RouteTable
-from wsproxy.core.setup import Places, SetupAnswer
+from wsproxy.core.setup import Keys, Page, Places
 from wsproxy.core.wire import Version
 
 
@@ -28,8 +27,7 @@ class SetupPart:
 
     table: Callable[[], RouteTable]
     places: Places
-    jwt_secret: str = field(repr=False)
-    permits: PermitRules
+    keys: Keys
     seen: SetupAddresses
     trusted: Networks = ()
     clock: Callable[[], float] = time.time
@@ -37,36 +35,30 @@ class SetupPart:
 
 def endpoints(part: SetupPart) -> list[Endpoint]:
     """The one route of this module."""
-    return [Endpoint(hdrs.METH_GET, "/setup", _Page(part).show, Version.V2)]
+    return [Endpoint(hdrs.METH_GET, "/setup", _Setup(part).show, Version.V2)]
 
 
-class _Page:
+class _Setup:
     def __init__(self, part: SetupPart) -> None:
         self._part = part
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         try:
-            answer = self._answer(request)
+            page = self._page(request)
         except ProblemError as error:
-            answer = error.problem
-        if isinstance(answer, Problem):
-            return _refused(answer, request.headers.get(hdrs.ACCEPT))
+            page = error.problem
+        if isinstance(page, Problem):
+            return _refused(page, request.headers.get(hdrs.ACCEPT))
+        answer = page.answer
         return web.Response(status=answer.status, headers=dict(answer.headers), body=answer.body)
 
-    def _answer(self, request: web.Request) -> SetupAnswer | Problem:
-        part, now = self._part, self._part.clock()
+    def _page(self, request: web.Request) -> Page | Problem:
+        part = self._part
         text = read_query(request, Setup).token
-        token = tokens.read_setup(text, part.jwt_secret, now)
-        if isinstance(token, Problem):
-            return token
-        circuit = part.table().by_id(token.circuit_id)
-        if circuit is None:
-            return setup.no_such_circuit()
-        permit = permits.issue(part.permits.secret, circuit.id, now)
-        answer = setup.answer(circuit, text, token.redirect, permit, part.places)
-        if isinstance(answer, SetupAnswer) and answer.tcp:
-            part.seen.remember(circuit.id, client_of(request, part.trusted))
-        return answer
+        page = setup.page(text, part.table().by_id, part.places, part.keys, part.clock())
+        if isinstance(page, Page) and page.answer.tcp:
+            part.seen.remember(page.circuit.id, client_of(request, part.trusted))
+        return page
 
 
 def _refused(problem: Problem, accept: str | None) -> web.Response:

@@ -1,0 +1,198 @@
+"""The sites of v2 circuits: one port for one circuit, or one domain for many (design 5, 9).
+
+Per request: find the circuit in the route table, admit, then say how the request goes on. Nothing
+here waits; the engine connects, relays and reports back.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from wsproxy.core import hosts, setup
+from wsproxy.core.admission import (
+    AdmissionRules,
+    Visit,
+    admit,
+    unregistered_label,
+    unregistered_port,
+)
+from wsproxy.core.circuit import Circuit, Mode, Route
+from wsproxy.core.clientip import client_address
+from wsproxy.core.cors import Origins, Preflight, cors_headers
+from wsproxy.core.failure import counts_against_route
+from wsproxy.core.forwarded import Networks
+from wsproxy.core.headers import HeaderRules, upstream_headers
+from wsproxy.core.heads import Peer, RawHeaders, RequestHead
+from wsproxy.core.problem import Problem
+from wsproxy.core.routing import RouteTable
+from wsproxy.core.selection import Health, failed, in_order, rests
+from wsproxy.core.setup import Keys, Page, Places
+from wsproxy.core.wire import SETUP_PATH, Version
+from wsproxy.data.site import Forward, Outcome, Plan, Refuse, Reply
+
+_SETUP_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRules:
+    """What the sites need of the settings.
+
+    ``login_cookies`` are the web server's own; apps on one of the names ``login_hosts`` would get
+    them too, because cookies ignore ports (design 5.3).
+    """
+
+    table: Callable[[], RouteTable]
+    places: Places
+    keys: Keys
+    admission: AdmissionRules
+    trusted: Networks = ()
+    login_cookies: frozenset[bytes] = frozenset()
+    login_hosts: frozenset[str] = frozenset()
+    clock: Callable[[], float] = time.time
+    draw: Callable[[], float] = random.random
+
+
+class Routes:
+    """The health of all routes of a node, from what their exchanges report."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._health: dict[Route, Health] = {}
+
+    def __repr__(self) -> str:
+        return f"Routes({len(self._health)} with failures)"
+
+    def resting(self, route: Route) -> bool:
+        health = self._health.get(route)
+        return health is not None and rests(health, self._clock())
+
+    def record(self, outcome: Outcome) -> None:
+        """Count what the app's side did; a client that leaves proves nothing (observed 7)."""
+        for route, failure in outcome.failures:
+            if counts_against_route(failure):
+                self._health[route] = failed(self._health.get(route, Health()), self._clock())
+        if outcome.route is not None and outcome.failure is None and outcome.status:
+            self._health.pop(outcome.route, None)
+        if len(self._health) > _MOST_FAILING:
+            self._health.pop(next(iter(self._health)))
+
+
+_MOST_FAILING = 4096
+
+
+class _Apps:
+    """What both sites do once the circuit is known."""
+
+    def __init__(self, rules: SiteRules, routes: Routes) -> None:
+        self._rules = rules
+        self._routes = routes
+
+    def record(self, outcome: Outcome) -> None:
+        self._routes.record(outcome)
+
+    def _serve(self, circuit: Circuit, head: RequestHead, peer: Peer) -> Plan:
+        rules = self._rules
+        if head.path == SETUP_PATH and setup.own_setup(circuit, rules.places):
+            return self._setup(circuit, head)
+        client = None
+        if circuit.allowed_client_ips:
+            client = client_address(peer.host, head.values(b"x-forwarded-for"), rules.trusted)
+        verdict = admit(Visit(circuit, head, client, rules.clock()), rules.admission)
+        if isinstance(verdict, Problem):
+            return Refuse(verdict, Version.V2)
+        renewed: RawHeaders = ()
+        if verdict.renew:
+            renewed = ((b"Set-Cookie", verdict.renew.encode()),)
+        return Forward(
+            routes=in_order(circuit.routes, self._routes.resting, rules.draw),
+            request_headers=upstream_headers(head, peer, self._header_rules(circuit, head)),
+            version=Version.V2,
+            response_headers=renewed,
+            circuit_id=circuit.id,
+        )
+
+    def _header_rules(self, circuit: Circuit, head: RequestHead) -> HeaderRules:
+        rules = self._rules
+        shared = rules.login_hosts and hosts.host_name(head.first(b"host")) in rules.login_hosts
+        gateways_own = circuit.mode is Mode.INFERENCE and not circuit.open_to_public
+        return HeaderRules(
+            trusted=rules.trusted,
+            login_cookies=rules.login_cookies if shared else frozenset(),
+            strip_authorization=gateways_own,
+            app=circuit.app,
+        )
+
+    # the one path of an app's origin that is ours (design 9, Permits)
+
+    def _setup(self, circuit: Circuit, head: RequestHead) -> Plan:
+        if head.method == "OPTIONS":
+            return Reply(204, _cors(head, asks_first=True), Version.V2)
+        if head.method not in _SETUP_METHODS:
+            allow = (b"Allow", ", ".join(_SETUP_METHODS).encode())
+            return Refuse(Problem("method-not-allowed"), Version.V2, (allow, *_cors(head)))
+        page = self._page(circuit, head)
+        if isinstance(page, Problem):
+            return Refuse(page, Version.V2, _cors(head))
+        headers = _raw(page.answer.headers) + _cors(head)
+        return Reply(page.answer.status, headers, Version.V2, page.answer.body)
+
+    def _page(self, circuit: Circuit, head: RequestHead) -> Page | Problem:
+        """A token for another circuit is none here: the cookie would be of no use."""
+        rules = self._rules
+        try:
+            token = dict(parse_qsl(head.query, max_num_fields=64)).get("token", "")
+        except ValueError:
+            token = ""
+        if not token:
+            return Problem("invalid-api-params", msg="token: Field required")
+
+        def here(circuit_id: UUID) -> Circuit | None:
+            return circuit if circuit_id == circuit.id else None
+
+        return setup.page(token, here, rules.places, rules.keys, rules.clock())
+
+
+def _raw(pairs: tuple[tuple[str, str], ...]) -> RawHeaders:
+    return tuple((name.encode(), value.encode("latin-1")) for name, value in pairs)
+
+
+def _cors(head: RequestHead, asks_first: bool = False) -> RawHeaders:
+    """As ``/setup`` on the control API answers: readable for every page, no credentials."""
+    preflight = None
+    if asks_first:
+        asked = head.first(b"access-control-request-headers")
+        private = head.first(b"access-control-request-private-network") == "true"
+        preflight = Preflight(_SETUP_METHODS, asked, private)
+    return _raw(cors_headers("open", None, Origins(), preflight))
+
+
+class CircuitSite(_Apps):
+    """The port of one circuit. The listener may outlive the circuit for a moment."""
+
+    def __init__(self, rules: SiteRules, routes: Routes, circuit_id: UUID, port: int) -> None:
+        super().__init__(rules, routes)
+        self._circuit_id = circuit_id
+        self._port = port
+
+    def plan(self, head: RequestHead, peer: Peer) -> Plan:
+        circuit = self._rules.table().by_id(self._circuit_id)
+        if circuit is None:
+            return Refuse(unregistered_port(self._port), Version.V2)
+        return self._serve(circuit, head, peer)
+
+
+class WildcardSite(_Apps):
+    """All circuits with a name below the domain, on one listener."""
+
+    def plan(self, head: RequestHead, peer: Peer) -> Plan:
+        name = hosts.host_name(head.first(b"host")) or ""
+        label = name.removesuffix(self._rules.places.domain.lower())
+        circuit = None
+        if label != name:
+            circuit = self._rules.table().by_label(label)
+        if circuit is None:
+            return Refuse(unregistered_label(label), Version.V2)
+        return self._serve(circuit, head, peer)
