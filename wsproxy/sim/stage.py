@@ -73,7 +73,10 @@ class Stage:
 
 @asynccontextmanager
 async def staged(gateway: str, era: Era = Era.M26_8) -> AsyncIterator[Stage]:
-    """Everything but the gateway, which is expected at the URL ``gateway``. Ends with the block."""
+    """Everything but the gateway, which is expected at the URL ``gateway``; ends with the block.
+
+    Raises ``ContainerError`` when an app could not be started; nothing is left running then.
+    """
     containers = Containers()
     world = World()
     user = world.add_user(Keypair("AKIADEMO" + secrets.token_hex(6).upper(), secrets.token_hex(20)))
@@ -81,10 +84,13 @@ async def staged(gateway: str, era: Era = Era.M26_8) -> AsyncIterator[Stage]:
         world.add_group(name, address)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(containers.close)
-        async with asyncio.TaskGroup() as starting:
-            alpha = starting.create_task(_session(world, containers, user, "alpha", "local"))
-            beta = starting.create_task(_session(world, containers, user, "beta", "gpu"))
-            gamma = starting.create_task(_small_session(world, containers, user))
+        try:
+            async with asyncio.TaskGroup() as starting:
+                alpha = starting.create_task(_session(world, containers, user, "alpha", "local"))
+                beta = starting.create_task(_session(world, containers, user, "beta", "gpu"))
+                gamma = starting.create_task(_small_session(world, containers, user))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from group
         running = await stack.enter_async_context(installation(world, era, ended=containers.end))
         yield Stage(running, containers, user, alpha.result(), beta.result(), gamma.result())
 
