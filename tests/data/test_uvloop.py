@@ -8,9 +8,15 @@ from types import ModuleType
 import pytest
 import uvloop
 
-from tests.data import test_exchange
+from tests.data import test_bad_input, test_exchange, test_failures, test_listeners, test_upgrade
 
-MODULES: tuple[ModuleType, ...] = (test_exchange,)
+MODULES: tuple[ModuleType, ...] = (
+    test_bad_input,
+    test_exchange,
+    test_failures,
+    test_listeners,
+    test_upgrade,
+)
 """Their tests without arguments are run."""
 
 Test = Callable[[], Awaitable[None]]

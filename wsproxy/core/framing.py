@@ -16,7 +16,7 @@ from wsproxy.core.heads import RawHeaders, RequestHead
 
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _REQUEST = re.compile(
-    rb"(" + TOKEN + rb") ([\x21-\x7e\x80-\xff]++) HTTP/1\.([01])\r\n"
+    rb"(" + TOKEN + rb") ([\x21-\x7e]++) HTTP/1\.([01])\r\n"
     rb"(?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n"
 )
 # An app may send any byte in a value but those that end a line: it harms nobody but its own page.
@@ -34,6 +34,7 @@ _REASONS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"(?<!\r)\n"), "A line ends with a bare line feed."),
     (re.compile(rb"\r(?!\n|\Z)"), "There is a bare carriage return."),
     (re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"), "There is a control character."),
+    (re.compile(rb"\A[^\r]*[\x80-\xff]"), "The target has bytes that must be percent-encoded."),
     (re.compile(rb"\n[ \t]"), "A header line is folded."),
     (re.compile(rb"\n[^:\r\n]*[ \t]+:"), "There is a space before a colon."),
     (
@@ -142,9 +143,7 @@ def tokens(values: list[bytes]) -> list[bytes]:
     return [part.strip(b" \t").lower() for part in b",".join(values).split(b",") if part.strip()]
 
 
-_NOTICED = frozenset(
-    {b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade"}
-)
+_NOTICED = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade"})
 
 
 def _noticed(headers: RawHeaders) -> dict[bytes, list[bytes]]:

@@ -255,7 +255,7 @@ class ClientConnection(asyncio.Protocol):
         assert self._transport is not None
         given = Given(self._transport, self._unread, self._peer.host if self._counted else "")
         self.timer.close()
-        self._engine.open.clients.discard(self)
+        self._engine.open.gone(self)
         self._exchange = None
         self._transport = None
         self._unread = b""
@@ -345,7 +345,7 @@ class ClientConnection(asyncio.Protocol):
             self._transport.abort()
 
     def _leave(self) -> None:
-        self._engine.open.clients.discard(self)
+        self._engine.open.gone(self)
         if self._counted and self._transport is not None:
             self._engine.open.departed(self._peer.host)
 

@@ -1,5 +1,7 @@
 """What is open now: so that a circuit's end ends exactly its connections, and stopping ends all."""
 
+import asyncio
+import contextlib
 from typing import Protocol
 from uuid import UUID
 
@@ -39,9 +41,22 @@ class Connections:
         self.tunnels: set[TunnelLike] = set()
         self._of_circuit: dict[UUID, set[Ending]] = {}
         self._of_address: dict[str, int] = {}
+        self._gone = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"Connections(clients={len(self.clients)}, tunnels={len(self.tunnels)})"
+
+    def gone(self, one: ClientSide | TunnelLike) -> None:
+        """A client's connection or a tunnel has ended, or became something else."""
+        self.clients.discard(one)
+        self.tunnels.discard(one)
+        self._gone.set()
+
+    async def something_gone(self, wait: float) -> None:
+        """Return when something has ended, or after ``wait`` seconds."""
+        self._gone.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._gone.wait(), max(0.0, wait))
 
     def enter(self, circuit_id: UUID | None, one: Ending) -> None:
         """Something now uses the circuit."""

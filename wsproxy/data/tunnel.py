@@ -63,7 +63,7 @@ class Tunnel:
 
     def _ended(self, end: RelayEnd) -> None:
         engine = self._engine
-        engine.open.tunnels.discard(self)
+        engine.open.gone(self)
         engine.open.leave(self._outcome.forward.circuit_id, self)
         engine.open.departed(self._address)
         self._meter.connection_closed(engine.wall())

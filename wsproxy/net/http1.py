@@ -202,6 +202,7 @@ class AppConnection(asyncio.Protocol):
         """The head and what there is of the body go to the user together: one write."""
         part, ended = self._followed(rest)
         if part is None:
+            self._answer = None  # nothing of it was passed on
             self._fail("the chunks of the answer are not valid")
             return
         if ended:

@@ -1,0 +1,301 @@
+"""Every port the gateway accepts traffic on: one per circuit in port mode, shared ones besides.
+
+Implements ``circuits.ListenerHost``. What happens on an accepted connection is decided by the
+factories given here; this file binds, keeps track of who is connected, closes, and drains.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from ssl import SSLContext
+from typing import cast
+from uuid import UUID
+
+from wsproxy.core.circuit import Circuit, CloseReason, PortListener, Transport
+from wsproxy.core.problem import Problem
+from wsproxy.core.wire import Version
+from wsproxy.data.engine import Engine, key_of
+from wsproxy.net.binding import BACKLOG, PortTaken, listen
+from wsproxy.net.connect import UNIX, Factory
+
+FLUSH = 5.0
+"""Seconds that a closed connection gets to take what was written to it."""
+
+_LOOK = 0.1
+"""Seconds between two looks at raw connections while draining; they do not report their end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Factories:
+    """How to serve a circuit's port: HTTP exchanges, raw TCP, or a v1 tunnel.
+
+    The circuit is the one that was opened; its routes may have changed by the time of a request.
+    """
+
+    http: Callable[[Circuit], Factory]
+    tcp: Callable[[Circuit], Factory]
+    v1: Callable[[Circuit], Factory]
+
+    def of(self, circuit: Circuit) -> Factory:
+        if circuit.version is Version.V1:
+            return self.v1(circuit)
+        return self.tcp(circuit) if circuit.transport is Transport.TCP else self.http(circuit)
+
+
+class _Accepted:
+    """The open connections of one listener. Closed ones are dropped now and then."""
+
+    def __init__(self) -> None:
+        self._transports: set[asyncio.Transport] = set()
+        self._look_at = 64
+
+    def add(self, transport: asyncio.Transport) -> None:
+        if len(self._transports) >= self._look_at:
+            self._transports = set(self.open())
+            self._look_at = 2 * len(self._transports) + 64
+        self._transports.add(transport)
+
+    def open(self) -> list[asyncio.Transport]:
+        return [one for one in self._transports if not one.is_closing()]
+
+    def close(self) -> None:
+        """What was written still leaves, but nobody is waited for longer than ``FLUSH``."""
+        closing = list(self._transports)
+        for transport in closing:
+            transport.close()
+        if closing:
+            asyncio.get_running_loop().call_later(FLUSH, _abort_all, closing)
+
+    def abort(self) -> None:
+        _abort_all(self._transports)
+
+
+def _abort_all(transports: Iterable[asyncio.Transport]) -> None:
+    for transport in transports:
+        transport.abort()
+
+
+class _Arrival(asyncio.Protocol):
+    """Notes an accepted connection, and gives it to its protocol at once."""
+
+    def __init__(self, accepted: _Accepted, factory: Factory) -> None:
+        self._accepted = accepted
+        self._factory = factory
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        stream = cast(asyncio.Transport, transport)
+        self._accepted.add(stream)
+        protocol = self._factory()
+        stream.set_protocol(protocol)
+        protocol.connection_made(stream)
+
+
+@dataclass(slots=True)
+class _Port:
+    """One bound listener. ``raw``: its connections are bytes, not HTTP exchanges."""
+
+    servers: list[asyncio.Server]
+    sockets: list[socket.socket]
+    accepted: _Accepted
+    raw: bool = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether the kernel still accepts connections on every socket."""
+        return all(_accepts(sock) for sock in self.sockets) and all(
+            server.is_serving() for server in self.servers
+        )
+
+    def stop(self) -> None:
+        """Accept no more."""
+        for server in self.servers:
+            server.close()
+
+
+def _accepts(sock: socket.socket) -> bool:
+    if sock.fileno() < 0:
+        return False
+    try:
+        return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    except OSError:
+        return False
+
+
+class Listeners:
+    """All listeners of a node. ``tls``: for the HTTP ports of v2 circuits."""
+
+    def __init__(
+        self, engine: Engine, factories: Factories, *, tls: SSLContext | None = None
+    ) -> None:
+        self._engine = engine
+        self._factories = factories
+        self._tls = tls
+        self._ports: dict[UUID, _Port] = {}
+        self._shared: list[_Port] = []
+        self._unix: list[Path] = []
+
+    def __repr__(self) -> str:
+        return f"Listeners(circuits={len(self._ports)}, shared={len(self._shared)})"
+
+    # -- circuits.ListenerHost
+
+    async def open(self, circuit: Circuit) -> Circuit | Problem:
+        """Bind the port a circuit asks for; it comes back with the real one.
+
+        A circuit of the wildcard domain needs no port of its own. Problem:
+        ``appproxy/port-not-available``.
+        """
+        wanted = circuit.listener
+        if not isinstance(wanted, PortListener):
+            return circuit
+        if self._engine.draining:
+            return Problem("shutting-down", retry_after=5)
+        raw = circuit.transport is Transport.TCP
+        try:
+            sockets = await listen(wanted.host, wanted.port)
+        except PortTaken as taken:
+            return Problem("appproxy/port-not-available", msg=str(taken))
+        port: int = sockets[0].getsockname()[1]
+        opened = replace(circuit, listener=replace(wanted, port=port))
+        factory = self._factories.of(opened)
+        tls = None if raw else self._tls
+        self._ports[circuit.id] = await self._accept(sockets, factory, tls, raw=raw)
+        return opened
+
+    async def close(self, circuit: Circuit, reason: CloseReason) -> None:
+        """End a circuit's listener and exactly its connections. Idempotent."""
+        port = self._ports.pop(circuit.id, None)
+        if port is not None:
+            port.stop()
+        self._engine.open.end_circuit(circuit.id, reason)
+        if port is not None:
+            port.accepted.close()
+        for route in circuit.routes:
+            self._engine.pool.forget(key_of(route))
+        self._engine.activity.drop(circuit.id)
+
+    def alive(self, circuit: Circuit) -> bool:
+        """Whether connections to the circuit are still accepted."""
+        if isinstance(circuit.listener, PortListener):
+            port = self._ports.get(circuit.id)
+            return port is not None and port.alive
+        return any(port.alive for port in self._shared)
+
+    # -- listeners that belong to no circuit
+
+    async def serve_site(
+        self, host: str, port: int, factory: Factory, *, tls: SSLContext | None = None
+    ) -> int | Problem:
+        """Accept on a shared address (the wildcard domain, a front, the API); the real port.
+
+        ``host`` may be ``unix:/path``; then the port is 0.
+        """
+        if host.startswith(UNIX):
+            return await self._serve_path(host.removeprefix(UNIX), factory)
+        try:
+            sockets = await listen(host, port)
+        except PortTaken as taken:
+            return Problem("appproxy/port-not-available", msg=str(taken))
+        real: int = sockets[0].getsockname()[1]
+        self._shared.append(await self._accept(sockets, factory, tls))
+        return real
+
+    async def _serve_path(self, path: str, factory: Factory) -> int | Problem:
+        accepted = _Accepted()
+        loop = asyncio.get_running_loop()
+        try:
+            server = await loop.create_unix_server(lambda: _Arrival(accepted, factory), path)
+        except OSError as error:
+            return Problem("appproxy/port-not-available", msg=f"{path}: {error.strerror}.")
+        self._shared.append(_Port([server], [], accepted))
+        self._unix.append(Path(path))
+        return 0
+
+    async def _accept(
+        self,
+        sockets: list[socket.socket],
+        factory: Factory,
+        tls: SSLContext | None,
+        *,
+        raw: bool = False,
+    ) -> _Port:
+        accepted = _Accepted()
+        loop = asyncio.get_running_loop()
+        servers = [
+            await loop.create_server(
+                lambda: _Arrival(accepted, factory), sock=sock, ssl=tls, backlog=BACKLOG
+            )
+            for sock in sockets
+        ]
+        return _Port(servers, sockets, accepted, raw)
+
+    # -- the end
+
+    async def drain(self, grace: float) -> None:
+        """Stop accepting, let requests finish, end tunnels last and one by one (design 5.11).
+
+        Requests get all of ``grace`` seconds, tunnels are ended within the second half of it.
+        What is open after that is aborted.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + grace
+        self._engine.draining = True
+        for port in self._all_ports():
+            port.stop()
+        connections = self._engine.open
+        for client in list(connections.clients):
+            client.drain()
+        await self._until(lambda: not connections.clients, loop.time() + grace / 2)
+        await self._end_tunnels(end - loop.time())
+        await self._until(lambda: not (connections.clients or self._tunnels()), end)
+        await self.close_all()
+
+    def _tunnels(self) -> list[Callable[[], None]]:
+        """How to end each tunnel that is open, upgraded and raw ones."""
+        upgraded = [
+            lambda tunnel=tunnel: tunnel.end(CloseReason.SHUTDOWN)
+            for tunnel in self._engine.open.tunnels
+        ]
+        raw = [one for port in self._all_ports() if port.raw for one in port.accepted.open()]
+        return [*upgraded, *(transport.close for transport in raw)]
+
+    async def _end_tunnels(self, left: float) -> None:
+        tunnels = self._tunnels()
+        if not tunnels:
+            return
+        pause = min(0.05, max(0.0, left) * 0.5 / len(tunnels))
+        for end in tunnels:
+            end()
+            await asyncio.sleep(pause)
+
+    async def _until(self, condition: Callable[[], bool], deadline: float) -> None:
+        loop = asyncio.get_running_loop()
+        while not condition() and loop.time() < deadline:
+            left = deadline - loop.time()
+            await self._engine.open.something_gone(min(left, _LOOK))
+
+    async def close_all(self) -> None:
+        """Abort everything that is still open. Idempotent."""
+        self._engine.draining = True
+        ports = self._all_ports()
+        self._ports.clear()
+        self._shared.clear()
+        for port in ports:
+            port.stop()
+        for tunnel in list(self._engine.open.tunnels):
+            tunnel.abort()
+        for client in list(self._engine.open.clients):
+            client.abort()
+        for port in ports:
+            port.accepted.abort()
+        await self._engine.close()
+        for path in self._unix:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        self._unix.clear()
+
+    def _all_ports(self) -> list[_Port]:
+        return [*self._ports.values(), *self._shared]
