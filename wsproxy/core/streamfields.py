@@ -39,14 +39,14 @@ def spoken_version(api_version: float) -> str:
     return _NEWER_VERSION if api_version >= 9 else _OLDEST_VERSION
 
 
-def explain_refusal(status: int, date: str, now: datetime) -> str:
+def explain_refusal(status: int, date: str, now: datetime, whose: str = "the gateway's") -> str:
     """Words for a person; a clock that is off is the usual cause of a refused signature."""
     said = f"The manager answered {status}."
     theirs = _http_date(date)
     if status not in (400, 401) or theirs is None or abs(now - theirs) <= TOLERANCE:
         return said
     minutes = round(abs(now - theirs).total_seconds() / 60)
-    return f"{said} Its clock and the gateway's differ by {minutes} minutes; 15 are allowed."
+    return f"{said} Its clock and {whose} differ by {minutes} minutes; 15 are allowed."
 
 
 def _http_date(text: str) -> datetime | None:

@@ -25,9 +25,10 @@ class NoCredentials(ValueError):
 def from_environment(environment: Mapping[str, str], endpoint: str = "") -> Configuration:
     """The identity that the variables describe; ``endpoint`` goes before the variable.
 
-    A session wins over a key pair, as in the Python client. Raises ``NoCredentials``.
+    Where BACKEND_ENDPOINT is a list, as the Python client allows, its first entry counts. A session
+    wins over a key pair, as in the Python client. Raises ``NoCredentials``.
     """
-    where = endpoint or environment.get(ENDPOINT, "")
+    where = endpoint or environment.get(ENDPOINT, "").partition(",")[0].strip()
     if not where:
         raise NoCredentials(f"Set {ENDPOINT} to the manager, or to the web server with {SESSION}.")
     document = {"endpoint": where, "api_version": API}

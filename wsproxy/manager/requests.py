@@ -17,8 +17,12 @@ from aiohttp import hdrs
 from yarl import URL
 
 from wsproxy.core.configuration import Configuration, Mode
+from wsproxy.core.deletion import GONE_SLUGS
 from wsproxy.core.failure import Failure, FailureKind, Side
+from wsproxy.core.strangers import line, matching_ids, parsed, problem_slug
 from wsproxy.core.streamfields import explain_refusal, stream_fields
+from wsproxy.core.tunnel import host_field
+from wsproxy.core.wire import SPEAKER_HEADER
 
 BODY_LIMIT = 1 << 20
 """Bytes of an answer that are read; what is longer is not a manager's."""
@@ -32,38 +36,36 @@ CONNECT = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An answer of whoever listens at the manager's endpoint. ``date`` is its Date field."""
+    """An answer of whoever listens there. ``date`` and ``speaker`` are header fields."""
 
     status: int
     body: bytes
     date: str = ""
+    speaker: str = ""
+
+    @property
+    def good(self) -> bool:
+        return 200 <= self.status < 300
 
     @property
     def document(self) -> Any:
         """The body as JSON; None when it is not JSON."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
+        return parsed(self.body)
 
     @property
     def slug(self) -> str:
-        """The last part of a problem's ``type``, "" when this is no problem document."""
-        document = self.document
-        kind = document.get("type", "") if isinstance(document, dict) else ""
-        return kind.rpartition("/")[2] if isinstance(kind, str) else ""
+        """The stable code of a problem; "" when this is no problem document."""
+        return problem_slug(self.document)
 
     @property
     def title(self) -> str:
-        """What the problem says, for a person."""
-        document = self.document
-        if not isinstance(document, dict):
-            return ""
-        return str(document.get("msg") or document.get("title") or "")
+        """What the problem says, for a person; "" when this is no problem document."""
+        document = self.document if self.slug else {}
+        return line(document.get("msg") or document.get("title") or "")
 
     def explained(self, now: datetime) -> str:
         """Status and words for a person; a clock that is off is named (design 12)."""
-        said = explain_refusal(self.status, self.date, now)
+        said = explain_refusal(self.status, self.date, now, "this machine's")
         return f"{said} {self.title}".strip()
 
 
@@ -107,24 +109,29 @@ class ManagerClient:
         body: Mapping[str, Any] | None = None,
     ) -> Said | Failure:
         """One request to ``path`` (percent-encoded already); redirects are not followed."""
-        url = self._url(path, query or {})
-        host = url.raw_authority
-        fields = stream_fields(self._who, url.raw_path_qs, host, datetime.now(UTC), method)
+        return await self._request(method, self._url(self._prefix + path, query or {}), body)
+
+    async def _request(
+        self, method: str, url: URL, body: Mapping[str, Any] | None = None
+    ) -> Said | Failure:
+        host = host_field(url)
+        signed = stream_fields(self._who, url.raw_path_qs, host, datetime.now(UTC), method)
+        fields = {"Host": host, **dict(signed)}  # what is signed is sent, whatever a library does
         data = json.dumps(body).encode() if body is not None else None
         try:
             async with self._connections().request(
-                method, url, headers=dict(fields), data=data, allow_redirects=False
+                method, url, headers=fields, data=data, allow_redirects=False
             ) as response:
                 read = await read_answer(response)
                 if isinstance(read, Failure):
                     return read
-                return Said(response.status, read, response.headers.get(hdrs.DATE, ""))
+                return said_by(response, read)
         except (aiohttp.ClientError, TimeoutError, ssl.SSLError, OSError, ValueError) as error:
             return failure_of(error)
 
     def _url(self, path: str, query: Mapping[str, str]) -> URL:
         pairs = "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in query.items())
-        text = f"{self._base}".rstrip("/") + self._prefix + path
+        text = f"{self._base}".rstrip("/") + path
         return URL(f"{text}?{pairs}" if pairs else text, encoded=True)
 
     def _connections(self) -> aiohttp.ClientSession:
@@ -164,16 +171,33 @@ class ManagerClient:
             return None
         if 200 <= said.status < 300:
             return True
-        return False if said.status == 404 and said.slug in GONE else None
+        return False if said.status == 404 and said.slug in GONE_SLUGS else None
 
     async def group_version(self, group: str, project: str = "") -> Said | Failure:
         """What the manager says of a group (protocol 8.1)."""
         path = f"/scaling-groups/{quote(group, safe='')}/wsproxy-version"
         return await self.request(hdrs.METH_GET, path, {"group": project} if project else {})
 
-    async def session(self, session: str) -> Said | Failure:
-        """What the manager tells of a session."""
-        return await self.request(hdrs.METH_GET, _session(session))
+    async def about(self) -> Said | Failure:
+        """The manager's release and API version (protocol 8.4)."""
+        return await self.request(hdrs.METH_GET, "/")
+
+    async def session_ids(self, name: str) -> tuple[str, ...]:
+        """The ids of the caller's sessions with exactly this name; none when it cannot be told."""
+        said = await self.request(hdrs.METH_GET, "/session/_/match", {"id": name})
+        if isinstance(said, Failure) or not said.good:
+            return ()
+        return matching_ids(said.document, name)
+
+    async def access_key(self) -> str:
+        """Ours. In SESSION mode the web server knows it; "" when it does not tell."""
+        if self._who.mode is Mode.API:
+            return self._who.access_key
+        said = await self._request(hdrs.METH_POST, self._url("/server/login-check", {}), {})
+        document = None if isinstance(said, Failure) else said.document
+        data = document.get("data") if isinstance(document, dict) else None
+        found = data.get("access_key") if isinstance(data, dict) else None
+        return found if isinstance(found, str) else ""
 
     async def start_service(
         self, session: str, app: str, *, port: int | None = None, login_session_token: str = ""
@@ -192,12 +216,14 @@ class ManagerClient:
         return await self.request(hdrs.METH_GET, path)
 
 
-GONE = frozenset({"session-not-found", "object-not-found"})
-"""The only problems that say a session does not exist (design 7)."""
-
-
 def _session(session: str) -> str:
     return f"/session/{quote(session, safe='')}"
+
+
+def said_by(response: aiohttp.ClientResponse, body: bytes) -> Said:
+    """The answer as a value, with the body that was read."""
+    fields = response.headers
+    return Said(response.status, body, fields.get(hdrs.DATE, ""), fields.get(SPEAKER_HEADER, ""))
 
 
 async def read_answer(response: aiohttp.ClientResponse) -> bytes | Failure:
@@ -206,7 +232,7 @@ async def read_answer(response: aiohttp.ClientResponse) -> bytes | Failure:
     async for part in response.content.iter_chunked(1 << 16):
         body += part
         if len(body) > BODY_LIMIT:
-            detail = "its answer is longer than any answer of a manager"
+            detail = "its answer has no end"
             return Failure(FailureKind.MALFORMED_ANSWER, Side.MANAGER, detail)
     return bytes(body)
 
