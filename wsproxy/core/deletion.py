@@ -5,14 +5,14 @@ side by side and judged apart, because who said 404 matters: the manager's means
 gateway's means nothing to clean, and some other server's means nothing at all.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any
 
 from wsproxy.core.failure import Failure, FailureKind, Side
-from wsproxy.core.wire import Version
+from wsproxy.core.strangers import parsed, problem_slug
+from wsproxy.core.wire import Speaker, Version
 
 
 class Fate(StrEnum):
@@ -36,7 +36,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class SessionPart:
-    """``deleted``, ``already-gone``, ``failed``. ``unreachable``: nobody answered as a manager."""
+    """``deleted``, ``already-gone`` or ``failed``. ``unreachable``: nobody answered."""
 
     fate: Fate
     fault: Fault | None = None
@@ -49,10 +49,14 @@ class SessionPart:
 
 @dataclass(frozen=True, slots=True)
 class CircuitsPart:
-    """``closed`` (how many), ``none``, ``deferred`` or ``failed``."""
+    """``closed``, ``none``, ``deferred`` or ``failed``.
+
+    ``closed``: how many, None where the gateway does not say. A fault beside ``closed`` means that
+    one of the gateway's dialects closed circuits and the other failed.
+    """
 
     fate: Fate
-    closed: int = 0
+    closed: int | None = None
     fault: Fault | None = None
 
 
@@ -74,12 +78,20 @@ class Terminated:
             "session": self.session.fate.value,
             "circuits": self.circuits.fate.value,
         }
-        if self.circuits.fate is Fate.CLOSED:
+        if self.circuits.closed is not None:
             document["closed"] = self.circuits.closed
         for name, fault in (("session", self.session.fault), ("circuits", self.circuits.fault)):
             if fault is not None:
                 document[f"{name}_problem"] = {"code": fault.code, "detail": fault.detail}
         return document
+
+
+def unfinished(reference: str) -> Terminated:
+    """The result of a session whose deletion was interrupted."""
+    fault = Fault("interrupted", "Interrupted: it may or may not have been deleted.")
+    return Terminated(
+        reference, SessionPart(Fate.FAILED, fault), CircuitsPart(Fate.FAILED, fault=fault)
+    )
 
 
 class Exit(IntEnum):
@@ -106,35 +118,69 @@ GONE_SLUGS = frozenset({"session-not-found", "object-not-found"})
 
 GONE_OR_NOT_YOURS = "It is gone, or not yours (use -o)."
 
+NOT_A_MANAGER = Fault("not-a-manager", "What answers at the manager's address is not a manager.")
 
-def of_manager(status: int, body: bytes, explained: str = "") -> SessionPart:
-    """The manager's answer to DELETE (protocol 8.3). ``explained``: words for a person."""
-    document = _parsed(body)
+
+def of_manager(status: int, body: bytes, explained: str = "", speaker: str = "") -> SessionPart:
+    """The manager's answer to DELETE (protocol 8.3). ``explained``: words for a person.
+
+    ``speaker``: who says to have made the answer, where somebody does; a gateway's 404 is not the
+    manager's.
+    """
+    document = parsed(body)
     slug = problem_slug(document)
-    if 200 <= status < 300 and (isinstance(document, dict | list) or status == 204):
-        return SessionPart(Fate.DELETED)
-    if status == 404 and slug in GONE_SLUGS:
+    if 200 <= status < 300:
+        if _is_deletion(document):
+            return SessionPart(Fate.DELETED)
+        return SessionPart(Fate.FAILED, NOT_A_MANAGER)
+    if status == 404 and slug in GONE_SLUGS and speaker in ("", Speaker.MANAGER):
         return SessionPart(Fate.ALREADY_GONE, Fault(slug, GONE_OR_NOT_YOURS))
-    if slug:
-        return SessionPart(Fate.FAILED, Fault(slug, explained))
-    if status < 300:
-        return SessionPart(Fate.FAILED, Fault("not-a-manager", "What answers is not a manager."))
-    return SessionPart(Fate.FAILED, Fault(f"manager-answers-{status}", explained))
+    return SessionPart(Fate.FAILED, Fault(slug or f"manager-answers-{status}", explained))
+
+
+def _is_deletion(document: object) -> bool:
+    """Managers answer with statistics: one object, or a list of them (24.x)."""
+    if isinstance(document, dict):
+        return "stats" in document
+    return (
+        isinstance(document, list)
+        and bool(document)
+        and all(isinstance(one, dict) for one in document)
+    )
+
+
+_MANAGER_KINDS: Mapping[FailureKind, str] = {
+    FailureKind.UNRESOLVABLE: "manager-unresolvable",
+    FailureKind.CONNECT_TIMEOUT: "manager-silent",
+    FailureKind.FIRST_BYTE_TIMEOUT: "manager-silent",
+    FailureKind.TOTAL_TIMEOUT: "manager-silent",
+    FailureKind.TLS: "manager-tls",
+    FailureKind.MALFORMED_ANSWER: NOT_A_MANAGER.code,
+}
 
 
 def of_manager_failure(failure: Failure) -> SessionPart:
-    """Nobody answered as a manager does."""
-    detail = f"The manager cannot be used: {failure.detail}."
-    return SessionPart(Fate.FAILED, Fault(f"manager-{failure.kind}", detail), unreachable=True)
+    """Nobody answered as a manager does; what answers, but not in HTTP, was at least reached."""
+    return SessionPart(
+        Fate.FAILED,
+        manager_fault(failure),
+        unreachable=failure.kind is not FailureKind.MALFORMED_ANSWER,
+    )
+
+
+def manager_fault(failure: Failure) -> Fault:
+    """The code and the words for a manager that did not answer."""
+    code = _MANAGER_KINDS.get(failure.kind, "manager-refused")
+    return Fault(code, f"The manager cannot be used: {failure.detail}.")
 
 
 # the circuits
 
 
 class Told(StrEnum):
-    """What one dialect of a gateway said to a check or a deletion."""
+    """What one dialect of a gateway said to a deletion."""
 
-    YES = "yes"
+    CLOSED = "closed"
     NONE = "none"
     DENIED = "denied"
     BROKEN = "broken"
@@ -142,48 +188,63 @@ class Told(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """``count``: how many circuits were closed, where the gateway says so, else 1."""
+    """``count``: how many circuits were closed, where the gateway says so."""
 
     told: Told
-    count: int = 0
+    count: int | None = None
     fault: Fault | None = None
 
 
+DENIED = Word(
+    Told.DENIED,
+    fault=Fault("token-rejected", "The gateway does not accept the token (use --gateway-token)."),
+)
+
+
 def of_gateway(version: Version, status: int, body: bytes) -> Word:
-    """A gateway's answer: its status line and the code in its body both count (landscape A).
+    """A gateway's answer: its status line and the code in its body both count (protocol 2.5, 7.8).
 
     v1 answers 200 with ``{"code": n}``; v2 200 with ``{"success": bool}``, old ones by status.
     """
-    document = _parsed(body)
+    document = parsed(body)
     said = document if isinstance(document, dict) else {}
-    code = _code(version, status, said)
+    if status in (401, 403):
+        return DENIED
+    if status == 404:
+        return Word(Told.NONE)
+    if not 200 <= status < 300:
+        fault = Fault(f"gateway-answers-{status}", f"The gateway answers {status}.")
+        return Word(Told.BROKEN, fault=fault)
+    return _of_code(_code(version, said), said)
+
+
+def _of_code(code: int, said: Mapping[str, Any]) -> Word:
     if code == 200:
-        count = said.get("closed")
-        return Word(Told.YES, count if isinstance(count, int) else 1)
+        return Word(Told.CLOSED, _count(said.get("closed")))
     if code in (401, 404):  # 401: a v1 proxy that was never configured has no circuits
         return Word(Told.NONE)
     if code == 403:
-        detail = "The gateway does not accept the token (use --gateway-token)."
-        return Word(Told.DENIED, fault=Fault("token-rejected", detail))
-    if 200 <= status < 300:
+        return DENIED
+    if code:
+        fault = Fault(f"gateway-answers-{code}", f"The gateway answers with code {code}.")
+    else:
         detail = "What answers at the gateway's address is not a wsproxy."
-        return Word(Told.BROKEN, fault=Fault("gateway-not-a-wsproxy", detail))
-    fault = Fault(f"gateway-answers-{status}", f"The gateway answers {status}.")
+        fault = Fault("gateway-not-a-wsproxy", detail)
     return Word(Told.BROKEN, fault=fault)
 
 
-def _code(version: Version, status: int, said: Mapping[str, Any]) -> int:
+def _code(version: Version, said: Mapping[str, Any]) -> int:
     """The one number that both generations mean; 0 when the answer is no wsproxy's."""
-    inner = said.get("code")
-    if status >= 400:
-        return status if status in (403, 404) or inner == status else 0
-    if status >= 300:
-        return 0
-    if isinstance(inner, int) and not isinstance(inner, bool):
+    inner = _count(said.get("code"))
+    if inner is not None:
         return inner
     if version is Version.V2 and isinstance(said.get("success"), bool):
         return 200 if said["success"] else 404
     return 0
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 _GATEWAY_KINDS: Mapping[FailureKind, str] = {
@@ -198,8 +259,19 @@ _GATEWAY_KINDS: Mapping[FailureKind, str] = {
 
 def of_gateway_failure(failure: Failure) -> Word:
     """Nobody answered at the gateway's address."""
+    return Word(Told.BROKEN, fault=gateway_fault(failure))
+
+
+def gateway_fault(failure: Failure) -> Fault:
+    """The code and the words for a gateway that did not answer."""
     code = _GATEWAY_KINDS.get(failure.kind, "gateway-refused")
-    return Word(Told.BROKEN, fault=Fault(code, f"The gateway cannot be used: {failure.detail}."))
+    return Fault(code, f"The gateway cannot be used: {failure.detail}.")
+
+
+def malformed_gateway(why: str) -> CircuitsPart:
+    """The gateway's address is not one."""
+    fault = Fault("gateway-malformed", f"The gateway's address is not usable: {why}.")
+    return CircuitsPart(Fate.FAILED, fault=fault)
 
 
 OUT_OF_TIME = Failure(FailureKind.TOTAL_TIMEOUT, Side.GATEWAY, "it gives no answer in time")
@@ -208,35 +280,16 @@ OUT_OF_TIME = Failure(FailureKind.TOTAL_TIMEOUT, Side.GATEWAY, "it gives no answ
 def circuits_part(words: Iterable[Word]) -> CircuitsPart:
     """What the dialects of one gateway said together: closed wins, then a fault, then nothing."""
     said = list(words)
-    closed = sum(word.count for word in said if word.told is Told.YES)
-    faults = [word for word in said if word.told in (Told.BROKEN, Told.DENIED)]
+    broken = next((word.fault for word in said if word.told is Told.BROKEN), None)
+    closed = [word.count for word in said if word.told is Told.CLOSED]
     if closed:
-        return CircuitsPart(Fate.CLOSED, closed)
-    if faults:
-        worst = next((word for word in faults if word.told is Told.BROKEN), faults[0])
-        return CircuitsPart(Fate.FAILED, fault=worst.fault)
-    return NOTHING
+        known = [count for count in closed if count is not None]
+        return CircuitsPart(Fate.CLOSED, sum(known) if len(known) == len(closed) else None, broken)
+    if broken is None and DENIED in said:
+        broken = DENIED.fault
+    return CircuitsPart(Fate.FAILED, fault=broken) if broken else NOTHING
 
 
 def worth_a_hint(session: SessionPart, circuits: CircuitsPart) -> bool:
     """Whether to ask the gateway again: it may see now that the session is gone (design 7)."""
-    denied = circuits.fault is not None and circuits.fault.code == "token-rejected"
-    return session.gone and denied
-
-
-# shared
-
-
-def _parsed(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def problem_slug(document: object) -> str:
-    """The last part of a problem's ``type``; "" when it is no problem document."""
-    kind = document.get("type") if isinstance(document, dict) else None
-    if not isinstance(kind, str) or "/" not in kind:
-        return ""
-    return kind.rpartition("/")[2]
+    return session.gone and circuits.fate is Fate.FAILED and circuits.fault == DENIED.fault
