@@ -3,97 +3,10 @@
 import pytest
 
 from tests.support.apps import eventually, exchange, just_read, raw_app, raw_client
+from tests.support.bad_requests import BAD, BAD_CHUNKS, CHUNKED, SMUGGLED, H
 from tests.support.gateway import gateway
 from wsproxy.core.framing import HeadLimits
 from wsproxy.data.rules import EngineRules
-
-H = b"Host: h\r\n"
-POST = b"POST / HTTP/1.1\r\n" + H
-SMUGGLED = b"GET /admin HTTP/1.1\r\nHost: h\r\n\r\n"
-
-BAD = {
-    "cl-te": POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "te-cl": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
-    "cl-cl": POST + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcd",
-    "cl-same-twice": POST + b"Content-Length: 4\r\nContent-Length: 4\r\n\r\nabcd",
-    "cl-list": POST + b"Content-Length: 4, 4\r\n\r\nabcd",
-    "cl-plus": POST + b"Content-Length: +4\r\n\r\nabcd",
-    "cl-minus": POST + b"Content-Length: -4\r\n\r\nabcd",
-    "cl-hex": POST + b"Content-Length: 0x4\r\n\r\nabcd",
-    "cl-empty": POST + b"Content-Length:\r\n\r\n",
-    "cl-underscore": POST + b"Content-Length: 1_0\r\n\r\n0123456789",
-    "cl-huge": POST + b"Content-Length: 99999999999999999999\r\n\r\n",
-    "te-identity": POST + b"Transfer-Encoding: identity\r\n\r\n",
-    "te-gzip-chunked": POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-    "te-chunked-gzip": POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
-    "te-twice": POST + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n0\r\n\r\n",
-    "te-x": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "te-vt": POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
-    "te-1.0": b"POST / HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "te-space": POST + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
-    "te-tab": POST + b"Transfer-Encoding\t: chunked\r\n\r\n0\r\n\r\n",
-    "bare-lf": b"GET / HTTP/1.1\nHost: h\n\n",
-    "bare-lf-inside": b"GET / HTTP/1.1\r\nHost: h\nX: 1\r\n\r\n",
-    "bare-lf-end": b"GET / HTTP/1.1\r\nHost: h\r\n\n",
-    "bare-cr": b"GET / HTTP/1.1\r\nHost: h\r\nX: a\rb\r\n\r\n",
-    "bare-cr-line": b"GET / HTTP/1.1\rHost: h\r\n\r\n",
-    "space-before-colon": b"GET / HTTP/1.1\r\nHost : h\r\n\r\n",
-    "fold": b"GET / HTTP/1.1\r\nHost: h\r\nX: 1\r\n 2\r\n\r\n",
-    "fold-first": b"GET / HTTP/1.1\r\n X: 1\r\nHost: h\r\n\r\n",
-    "nul-in-value": b"GET / HTTP/1.1\r\nHost: h\r\nX: a\x00b\r\n\r\n",
-    "control-in-value": b"GET / HTTP/1.1\r\nHost: h\r\nX: a\x01b\r\n\r\n",
-    "del-in-value": b"GET / HTTP/1.1\r\nHost: h\r\nX: a\x7fb\r\n\r\n",
-    "control-in-name": b"GET / HTTP/1.1\r\nHost: h\r\nX\x01: a\r\n\r\n",
-    "high-byte-in-name": b"GET / HTTP/1.1\r\nHost: h\r\nX\xe9: a\r\n\r\n",
-    "control-in-target": b"GET /a\x01 HTTP/1.1\r\nHost: h\r\n\r\n",
-    "space-in-target": b"GET /a b HTTP/1.1\r\nHost: h\r\n\r\n",
-    "high-byte-in-target": b"GET /\xc3\xa9 HTTP/1.1\r\nHost: h\r\n\r\n",
-    "tab-in-line": b"GET\t/ HTTP/1.1\r\nHost: h\r\n\r\n",
-    "no-host": b"GET / HTTP/1.1\r\nX: 1\r\n\r\n",
-    "two-hosts": b"GET / HTTP/1.1\r\nHost: h\r\nHost: g\r\n\r\n",
-    "same-host-twice": b"GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n",
-    "host-list": b"GET / HTTP/1.1\r\nHost: a, b\r\n\r\n",
-    "host-user": b"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n",
-    "host-path": b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
-    "host-port": b"GET / HTTP/1.1\r\nHost: a:b\r\n\r\n",
-    "version-1.2": b"GET / HTTP/1.2\r\nHost: h\r\n\r\n",
-    "version-2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "version-lower": b"GET / http/1.1\r\nHost: h\r\n\r\n",
-    "version-0.9": b"GET /\r\n\r\n",
-    "version-long": b"GET / HTTP/1.10\r\nHost: h\r\n\r\n",
-    "no-colon": b"GET / HTTP/1.1\r\nHost: h\r\nnonsense\r\n\r\n",
-    "empty-name": b"GET / HTTP/1.1\r\nHost: h\r\n: x\r\n\r\n",
-    "absolute-elsewhere": b"GET http://other/ HTTP/1.1\r\nHost: h\r\n\r\n",
-    "target-without-slash": b"GET x HTTP/1.1\r\nHost: h\r\n\r\n",
-    "star": b"GET * HTTP/1.1\r\nHost: h\r\n\r\n",
-    "garbage": b"\x00\x01\x02\x03garbage",
-    "text": b"hello there, this is no request\r\n\r\n",
-    "quoted-method": b'"GET" / HTTP/1.1\r\nHost: h\r\n\r\n',
-    "tls": bytes.fromhex("16030100c5010000c1030300") + bytes(189),
-    "blank-lines": b"\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
-}  # fmt: skip
-
-BAD_CHUNKS = {
-    "letters": b"zz\r\nabc\r\n0\r\n\r\n",
-    "negative": b"-1\r\nabc\r\n0\r\n\r\n",
-    "prefix": b"0x3\r\nabc\r\n0\r\n\r\n",
-    "space-before": b" 3\r\nabc\r\n0\r\n\r\n",
-    "space-after": b"3 \r\nabc\r\n0\r\n\r\n",
-    "space-before-extension": b"3 ;a\r\nabc\r\n0\r\n\r\n",
-    "empty-size": b"\r\nabc\r\n0\r\n\r\n",
-    "lf-after-size": b"3\nabc\r\n0\r\n\r\n",
-    "lf-in-extension": b"3;a\nabc\r\n0\r\n\r\n",
-    "cr-in-extension": b"3;a\rb\r\nabc\r\n0\r\n\r\n",
-    "too-long": b"3\r\nabcd\r\n0\r\n\r\n",
-    "lf-after-data": b"3\r\nabc\n0\r\n\r\n",
-    "overflow": b"fffffffffffffffff\r\nabc\r\n0\r\n\r\n",
-    "lf-trailer": b"0\r\nX: 1\n\r\n",
-    "bad-trailer": b"0\r\nX : 1\r\n\r\n",
-    "smuggling-trailer": b"0\r\nContent-Length: 5\r\n\r\n",
-    "long-extension": b"3;" + b"x" * 5000 + b"\r\nabc\r\n0\r\n\r\n",
-    "long-trailers": b"0\r\n" + b"X: 1234567890123456789012345678\r\n" * 600 + b"\r\n",
-}
-CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 async def refused(data: bytes, status: int, code: bytes, rules: EngineRules | None = None) -> bytes:
