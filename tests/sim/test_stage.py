@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from tests.sim.conftest import USER
+from tests.sim.fakes import FakeLab
 from wsproxy.sim import stage as staging
-from wsproxy.sim.jupyter import ContainerError, JupyterLab
-from wsproxy.sim.stage import Containers, free_port, staged
+from wsproxy.sim.jupyter import ContainerError
+from wsproxy.sim.stage import Containers, staged
 from wsproxy.sim.world import Session
 
 
@@ -19,25 +20,6 @@ async def accepts(port: int) -> bool:
     writer.close()
     await writer.wait_closed()
     return True
-
-
-class FakeLab(JupyterLab):
-    """Stands for a JupyterLab where only the stage matters."""
-
-    fails = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.closed = asyncio.Event()
-
-    async def start(self) -> "FakeLab":
-        if self.fails:
-            raise ContainerError("no luck")
-        self.port = free_port()
-        return self
-
-    async def close(self) -> None:
-        self.closed.set()
 
 
 @pytest.fixture

@@ -64,6 +64,7 @@ async def test_v1_configures_adds_and_knows_where_the_app_is(scripted):
     async with new_http() as http:
         opened = await open_v1(http, gateway.url, LOGIN, "S", "jupyter", "http")
     assert (opened.version, opened.address) == ("v1", ("127.0.0.1", 7))
+    assert opened.token == "T"
     assert str(opened.entry) == added["url"]
     configured, asked = gateway.seen
     assert configured[:2] == ("PUT", "/conf")
@@ -116,6 +117,7 @@ async def test_v2_goes_by_add_auth_and_setup_and_keeps_the_permit(scripted):
     gateway.answers = v2_answers(gateway.url, setup)
     opened, cookies = await opened_v2(gateway, "http")
     assert (opened.version, str(opened.url)) == ("v2", "http://127.0.0.1:9")
+    assert opened.token == "T"
     assert cookies["appproxy_permit"].value == "x"
     assert [path for _, path, _ in gateway.seen] == [
         "/v2/proxy/T/S/add?app=app&protocol=http",

@@ -6,11 +6,13 @@ beta       v2: the same, straight to the container
 gamma      a wrong address: degrades to v1, works, and can be deleted
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from aiohttp import ClientSession
 from yarl import URL
@@ -31,8 +33,9 @@ from wsproxy.sim.world import Session
 
 ECHO_TEXT = b"The quick brown fox jumps over the lazy dog.\n" * 2000
 
-Delete = Callable[[str], Awaitable[str]]
-"""Deletes the session of that id through the client library; returns its report's text."""
+Delete = Callable[[str, str], Awaitable[str]]
+"""Deletes the session of that id through the client library, with the gateway token that closes
+its circuits; returns the report's text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class Story:
     size: int
     failed: int = 0
     links: list[Link] = field(default_factory=list)
+    tokens: dict[UUID, str] = field(default_factory=dict)  # session id → the last one used
 
     async def play(self) -> bool:
         """All chapters; a failed step ends its chapter only. Whether every step succeeded."""
@@ -118,7 +122,7 @@ class Story:
         """Open the three apps of a session; use them; keep the notebook's link."""
         async with new_http() as http:
             async with self._step(f"run 6*7 in {session.name}'s JupyterLab") as result:
-                lab = await self._open(http, session, "jupyter", version)
+                lab = await self.open(http, session, "jupyter", version)
                 result.version = lab.version
                 page = Lab(http, lab.url)
                 async with page.kernel() as kernel:
@@ -133,7 +137,7 @@ class Story:
         self, http: ClientSession, session: Session, version: str, lab: URL
     ) -> None:
         async with self._step(f"upload {self.size >> 20} MiB to {session.name}") as result:
-            files = await self._open(http, session, "files", version)
+            files = await self.open(http, session, "files", version)
             result.version = files.version
             blob = files.url / "shelf" / "blob.bin"
             sent = await transfer.upload(http, blob, self.size, seed=len(session.name))
@@ -147,7 +151,7 @@ class Story:
 
     async def _echo(self, http: ClientSession, session: Session, version: str) -> None:
         async with self._step(f"echo over TCP with {session.name}'s sshd") as result:
-            opened = await self._open(http, session, "sshd", version, protocol="tcp")
+            opened = await self.open(http, session, "sshd", version, protocol="tcp")
             result.version = opened.version
             host, port = opened.address
             await transfer.echo(host, port, ECHO_TEXT)
@@ -157,19 +161,27 @@ class Story:
         """The wrong address does not stop anything: use the app through v1, delete the session."""
         session = self.stage.gamma
         async with new_http() as http:
-            report = await version_report(http, self.gateway, session.group)
-            await self._echo(http, session, str(report.get("wsproxy_version")))
+            async with self._step(f"ask about the group of {session.name}") as result:
+                report = await version_report(http, self.gateway, session.group)
+                result.version = version = str(report.get("wsproxy_version"))
+                result.detail = f"{report.get('reason')}: so the app opens through {version}"
+            await self._echo(http, session, version)
         async with self._step(f"delete {session.name}") as result:
-            result.version = str(report.get("wsproxy_version"))
-            result.detail = await self.delete(str(session.id))
+            result.version = version
+            result.detail = await self.delete(str(session.id), self.tokens[session.id])
             _check(session.id in self.stage.installation.world.sessions, False)
 
-    async def _open(
+    async def open(
         self, http: ClientSession, session: Session, app: str, version: str, protocol: str = "http"
     ) -> OpenedApp:
+        """Open an app in the dialect that holds; raises ``VisitError``."""
+        name = str(session.id)
         if version == "v1":
-            return await open_v1(http, self.gateway, self._login(), str(session.id), app, protocol)
-        return await open_v2(http, self._start_service, str(session.id), app, protocol)
+            opened = await open_v1(http, self.gateway, self._login(), name, app, protocol)
+        else:
+            opened = await open_v2(http, self._start_service, name, app, protocol)
+        self.tokens[session.id] = opened.token
+        return opened
 
     def _login(self) -> Login:
         installation, user = self.stage.installation, self.stage.user
@@ -204,6 +216,9 @@ class Story:
         result, started = Result(), time.monotonic()
         try:
             yield result
+        except asyncio.CancelledError:
+            self._tell(title, result.version, started, False, "interrupted")
+            raise
         except Exception as error:
             self.failed += 1
             detail = f"{type(error).__name__}: {error}"

@@ -27,11 +27,15 @@ class VisitError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class OpenedApp:
-    """An app that can be used now. ``entry`` is what a person opens, ``url`` the app itself."""
+    """An app that can be used now. ``entry`` is what a person opens, ``url`` the app itself.
+
+    ``token`` is the right to close it: of ``/conf`` in v1, of start-service in v2.
+    """
 
     version: str
     url: URL
     entry: URL
+    token: str
 
     @property
     def address(self) -> tuple[str, int]:
@@ -73,13 +77,13 @@ async def open_v1(
 ) -> OpenedApp:
     """Through the local gateway and the manager; raises ``VisitError``."""
     async with http.put(f"{gateway}/conf", json=login.document()) as answer:
-        token = (await _document(answer))["token"]
+        token = str((await _document(answer))["token"])
     query = {"app": app, "protocol": protocol}
     async with http.get(f"{gateway}/proxy/{token}/{session}/add", params=query) as answer:
         added = await _document(answer)
     if added.get("code") != 200:
         raise VisitError(f"add answered {added}")
-    return OpenedApp("v1", URL(added["proxy"]), URL(added["url"]))
+    return OpenedApp("v1", URL(added["proxy"]), URL(added["url"]), token)
 
 
 async def open_v2(
@@ -87,9 +91,9 @@ async def open_v2(
 ) -> OpenedApp:
     """Straight to the container; the permit lands in ``http``'s cookie jar."""
     started = await start(session, app)
-    base = str(started["wsproxy_addr"]).rstrip("/")
+    base, token = str(started["wsproxy_addr"]).rstrip("/"), str(started["token"])
     query = {"app": app, "protocol": protocol}
-    add = f"{base}/v2/proxy/{started['token']}/{session}/add"
+    add = f"{base}/v2/proxy/{token}/{session}/add"
     async with http.get(add, params=query) as answer:
         entry = URL((await _document(answer))["url"], encoded=True)
     async with http.get(entry, headers={"Accept": "application/json"}) as answer:
@@ -97,12 +101,12 @@ async def open_v2(
     if protocol == "tcp":
         async with http.get(setup) as answer:
             address = _tcp_address((await _document(answer))["redirectURI"])
-        return OpenedApp("v2", URL(address), entry)
+        return OpenedApp("v2", URL(address), entry, token)
     async with http.get(setup, allow_redirects=False) as answer:
         if answer.status not in (302, 303, 307) or "Location" not in answer.headers:
             raise VisitError(f"setup answered {answer.status} without a redirect")
         landing = setup.join(URL(answer.headers["Location"], encoded=True))
-    return OpenedApp("v2", landing.origin(), entry)
+    return OpenedApp("v2", landing.origin(), entry, token)
 
 
 def _tcp_address(uri: str) -> str:
