@@ -213,6 +213,14 @@ def test_a_raw_connection_must_come_from_who_opened_the_app(circuit, client, rul
     assert (verdict.status if verdict else None) == status
 
 
+def test_this_machine_is_one_client():
+    """A browser fetches from [::1] what ssh then dials at 127.0.0.1."""
+    seen = SetupAddresses()
+    seen.remember(CIRCUIT.id, ip_address("::1"))
+    assert seen.knows(CIRCUIT.id, ip_address("127.0.0.1"))
+    assert not seen.knows(CIRCUIT.id, INSIDE)
+
+
 def test_addresses_are_forgotten_oldest_first():
     seen = SetupAddresses(circuits=2, addresses=2)
     clients = [ip_address(f"10.0.0.{n}") for n in range(1, 4)]

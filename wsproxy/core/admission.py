@@ -11,6 +11,7 @@ cookie, and the app must answer it.
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import IPv4Address
 from uuid import UUID
 
 from wsproxy.core import jwts, permits
@@ -137,6 +138,14 @@ class TcpAdmission(StrEnum):
     ANY = "any"
 
 
+_HERE = IPv4Address("127.0.0.1")
+
+
+def _machine(client: Address) -> Address:
+    """This machine has many loopback addresses; ``localhost`` is not always the same one."""
+    return _HERE if client.is_loopback else client
+
+
 class SetupAddresses:
     """From which addresses the setup page of each TCP circuit was fetched.
 
@@ -156,8 +165,8 @@ class SetupAddresses:
         if client is None:
             return
         known = self._seen.setdefault(circuit_id, OrderedDict())
-        known[client] = None
-        known.move_to_end(client)
+        known[_machine(client)] = None
+        known.move_to_end(_machine(client))
         self._seen.move_to_end(circuit_id)
         if len(known) > self._addresses:
             known.popitem(last=False)
@@ -165,7 +174,7 @@ class SetupAddresses:
             self._seen.popitem(last=False)
 
     def knows(self, circuit_id: UUID, client: Address | None) -> bool:
-        return client in self._seen.get(circuit_id, ())
+        return client is not None and _machine(client) in self._seen.get(circuit_id, ())
 
     def forget(self, circuit_id: UUID) -> None:
         """The circuit is closed."""
