@@ -7,11 +7,17 @@
         print(result.session.fate, result.circuits.fate)
 
 Nothing here raises for what a server does or says: results are values with their reasons.
+
+Reading path: ``client`` (the one object), ``terminate`` and ``opening`` (what it does), ``gateway``
+and ``calls`` (how servers are asked). What an answer means is decided in ``core.deletion`` and
+``core.opening``.
 """
 
-from wsproxy.client.terminate import Client, ClientRules
+from wsproxy.client.client import Client, ClientRules
+from wsproxy.client.terminate import DeletionRules
 from wsproxy.core.configuration import Configuration
-from wsproxy.core.deletion import CircuitsPart, Exit, Fate, Fault, SessionPart, Terminated
+from wsproxy.core.deletion import CircuitsPart, Fate, Fault, SessionPart, Terminated
+from wsproxy.core.opening import ListenerNeeded, NotOpened, Opened
 from wsproxy.manager.credentials import NoCredentials
 from wsproxy.manager.credentials import from_environment as credentials
 
@@ -20,10 +26,13 @@ __all__ = [
     "Client",
     "ClientRules",
     "Configuration",
-    "Exit",
+    "DeletionRules",
     "Fate",
     "Fault",
+    "ListenerNeeded",
     "NoCredentials",
+    "NotOpened",
+    "Opened",
     "SessionPart",
     "Terminated",
     "credentials",

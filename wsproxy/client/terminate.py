@@ -1,9 +1,6 @@
 """Deleting sessions: the manager and the gateway are asked side by side (design 7).
 
-    async with Client(credentials, gateway="http://127.0.0.1:5050") as client:
-        result = await client.terminate(session)
-
-The clean-up of circuits has a hard deadline of its own and never delays or prevents the deletion.
+The clean-up of circuits has hard deadlines of its own; it never delays or prevents a deletion.
 """
 
 import asyncio
@@ -12,10 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from wsproxy.client.gateway import GatewayClient
-from wsproxy.core.configuration import Configuration
 from wsproxy.core.deletion import (
     NOTHING,
     CircuitsPart,
+    Fate,
+    Fault,
     SessionPart,
     Terminated,
     of_manager,
@@ -23,105 +21,134 @@ from wsproxy.core.deletion import (
     worth_a_hint,
 )
 from wsproxy.core.failure import Failure
-from wsproxy.manager.requests import PATIENCE, ManagerClient
+from wsproxy.core.strangers import is_uuid, names_a_session
+from wsproxy.manager.requests import ManagerClient
+
+NO_TOKEN = "-"
+"""Shown where nobody knows an access key: the oldest proxies take anything."""
+
+Done = Callable[[Terminated], None]
 
 
 @dataclass(frozen=True, slots=True)
-class ClientRules:
+class DeletionRules:
     """Seconds: ``cleanup`` for one session's circuits, ``call`` for those of all of a call,
-    ``patience`` for one request to the manager. ``parallel``: sessions at once.
+    ``lookup`` for a manager to tell the id of a name or our access key. ``parallel``: deletions
+    at once.
     """
 
     cleanup: float = 3.0
     call: float = 10.0
-    patience: float = PATIENCE
+    lookup: float = 1.0
     parallel: int = 16
 
 
-class Client:
-    """Deletes sessions of one identity. Without ``gateway`` there are no circuits to clean.
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How sessions are to be deleted. ``token`` is shown to the gateway; "" for the default."""
 
-    ``gateway_token`` is the token to show there; without one the access key is, as older clients
-    do. Use it with ``async with``.
-    """
+    forced: bool = False
+    owner_access_key: str = ""
+    token: str = ""
+
+
+class Deletion:
+    """One call: deletes sessions with one identity, and cleans one gateway (None: no gateway)."""
 
     def __init__(
         self,
-        who: Configuration,
-        gateway: str = "",
-        gateway_token: str = "",
-        *,
-        rules: ClientRules | None = None,
-        verify_tls: bool = True,
+        manager: ManagerClient,
+        gateway: GatewayClient | None,
+        wish: Wish,
+        rules: DeletionRules,
     ) -> None:
-        self._rules = rules or ClientRules()
-        self._manager = ManagerClient(who, patience=self._rules.patience, verify_tls=verify_tls)
-        token = gateway_token or who.access_key or "-"
-        self._gateway = GatewayClient(gateway, token, verify_tls=verify_tls) if gateway else None
+        self._manager = manager
+        self._gateway = gateway
+        self._wish = wish
+        self._rules = rules
+        self._places = asyncio.Semaphore(rules.parallel)
+        self._ends = asyncio.get_running_loop().time() + rules.call
 
-    async def __aenter__(self) -> "Client":
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Let go of every connection. Idempotent."""
-        await self._manager.close()
-        if self._gateway is not None:
-            await self._gateway.close()
-
-    async def terminate(
-        self, session: str, *, forced: bool = False, owner_access_key: str = ""
-    ) -> Terminated:
-        """Delete one session by id or name. Never raises for what servers do or say."""
-        ends = asyncio.get_running_loop().time() + self._rules.call
-        return await self._terminate(session, forced, owner_access_key, ends)
-
-    async def terminate_many(
-        self,
-        sessions: Sequence[str],
-        *,
-        forced: bool = False,
-        owner_access_key: str = "",
-        done: Callable[[Terminated], None] | None = None,
-    ) -> list[Terminated]:
-        """Delete several; results in the order given, ``done`` is called as each one ends."""
-        ends = asyncio.get_running_loop().time() + self._rules.call
-        places = asyncio.Semaphore(self._rules.parallel)
+    async def all(self, sessions: Sequence[str], done: Done | None = None) -> list[Terminated]:
+        """Results in the order given; ``done`` is called as each one ends."""
+        token = await self._token() if self._gateway is not None else NO_TOKEN
 
         async def one(session: str) -> Terminated:
-            async with places:
-                result = await self._terminate(session, forced, owner_access_key, ends)
+            result = await self._one(session, token)
             if done is not None:
                 done(result)
             return result
 
         return list(await asyncio.gather(*(one(session) for session in sessions)))
 
-    async def _terminate(
-        self, session: str, forced: bool, owner_access_key: str, ends: float
-    ) -> Terminated:
-        now = asyncio.get_running_loop().time()
-        cleaned_by = min(now + self._rules.cleanup, ends)
+    async def _token(self) -> str:
+        """What older clients show too: the access key of whose sessions these are."""
+        if known := self._wish.token or self._wish.owner_access_key:
+            return known
+        try:
+            async with asyncio.timeout(self._rules.lookup):
+                return await self._manager.access_key() or NO_TOKEN
+        except TimeoutError:
+            return NO_TOKEN
+
+    async def _one(self, session: str, token: str) -> Terminated:
+        if not names_a_session(session):
+            fault = Fault("session-malformed", "This is neither the id nor the name of a session.")
+            return Terminated(session, SessionPart(Fate.FAILED, fault), NOTHING)
+        names = (session, *await self._ids(session))
+        cleaning = _Budget(self._rules.cleanup, self._ends)
         fate, circuits = await asyncio.gather(
-            self._delete(session, forced, owner_access_key),
-            self._clean_up(session, cleaned_by),
+            self._delete(session), self._clean_up(names, token, cleaning)
         )
-        if worth_a_hint(fate, circuits):
-            circuits = await self._clean_up(session, cleaned_by)
+        if worth_a_hint(fate, circuits) and cleaning.left > 0:
+            circuits = await self._clean_up(names, token, cleaning)
         return Terminated(session, fate, circuits)
 
-    async def _delete(self, session: str, forced: bool, owner_access_key: str) -> SessionPart:
-        said = await self._manager.delete_session(
-            session, forced=forced, owner_access_key=owner_access_key
-        )
+    async def _ids(self, session: str) -> tuple[str, ...]:
+        """Gateways know sessions by their ids; once a session is deleted its name says nothing.
+
+        With another owner's key the manager would look among our own sessions, so it is not asked.
+        """
+        if self._gateway is None or is_uuid(session) or self._wish.owner_access_key:
+            return ()
+        try:
+            async with asyncio.timeout(self._rules.lookup):
+                return await self._manager.session_ids(session)
+        except TimeoutError:
+            return ()
+
+    async def _delete(self, session: str) -> SessionPart:
+        wish = self._wish
+        async with self._places:
+            said = await self._manager.delete_session(
+                session, forced=wish.forced, owner_access_key=wish.owner_access_key
+            )
         if isinstance(said, Failure):
             return of_manager_failure(said)
-        return of_manager(said.status, said.body, said.explained(datetime.now(UTC)))
+        return of_manager(said.status, said.body, said.explained(datetime.now(UTC)), said.speaker)
 
-    async def _clean_up(self, session: str, ends: float) -> CircuitsPart:
+    async def _clean_up(self, names: Sequence[str], token: str, budget: "_Budget") -> CircuitsPart:
         if self._gateway is None:
             return NOTHING
-        left = ends - asyncio.get_running_loop().time()
-        return await self._gateway.clean_up(session, max(left, 0.0))
+        with budget:
+            return await self._gateway.clean_up(names, token, budget.left)
+
+
+class _Budget:
+    """Seconds that a session's clean-up may take; only the time spent on it counts."""
+
+    def __init__(self, seconds: float, ends: float) -> None:
+        self._seconds = seconds
+        self._ends = ends
+        self._now = asyncio.get_running_loop().time
+        self._began = 0.0
+
+    @property
+    def left(self) -> float:
+        return min(self._seconds, self._ends - self._now())
+
+    def __enter__(self) -> None:
+        self._began = self._now()
+
+    def __exit__(self, *error: object) -> None:
+        self._seconds -= self._now() - self._began

@@ -1,0 +1,175 @@
+"""``wsproxy open SESSION APP``: open an app from a terminal, v1 or v2, whichever holds."""
+
+import asyncio
+import signal
+from dataclasses import dataclass
+
+import click
+
+from wsproxy.cli.identity import EXIT_INTERRUPTED, identity, insecure_option, manager_option
+from wsproxy.cli.local import Local, run_local_v1
+from wsproxy.cli.output import (
+    EXIT_FAILED,
+    EXIT_OK,
+    EXIT_UNREACHABLE,
+    error,
+    json_option,
+    print_json,
+    stderr,
+    stdout,
+    warn,
+)
+from wsproxy.client import Client, Configuration, ListenerNeeded, NotOpened, Opened
+from wsproxy.core.circuit import Transport
+from wsproxy.core.hosts import is_loopback
+from wsproxy.core.wire import Version
+from wsproxy.net.binding import PortTaken
+
+DEFAULT_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    host: str = DEFAULT_HOST
+    port: int = 0
+
+
+class _BindType(click.ParamType):
+    """``[HOST:]PORT``; an IPv6 address in brackets."""
+
+    name = "[HOST:]PORT"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Bind:
+        if isinstance(value, Bind):
+            return value
+        host, colon, port = str(value).rpartition(":")
+        host = host.strip("[]") if colon else DEFAULT_HOST
+        if not port.isascii() or not port.isdigit() or int(port) > 65535:
+            self.fail(f"{value!r} has no port from 0 to 65535.", param, ctx)
+        if not is_loopback(host):
+            self.fail(f"{host!r} is not an address of this machine alone.", param, ctx)
+        return Bind(host, int(port))
+
+
+@click.command("open", short_help="Open an app of a session.")
+@click.argument("session")
+@click.argument("app")
+@click.option(
+    "--gateway",
+    metavar="URL",
+    default="",
+    envvar="WSPROXY_GATEWAY",
+    help="A gateway on this machine that opens v1 apps, and knows groups.",
+)
+@manager_option
+@click.option("--group", metavar="G", default="", help="The session's resource group, if known.")
+@click.option("--project", default="", help="Name or id of the project, where a manager asks.")
+@click.option(
+    "--bind",
+    type=_BindType(),
+    default=Bind(),
+    metavar=_BindType.name,
+    help="Where to listen in v1; any free port of 127.0.0.1 by default.",
+)
+@insecure_option
+@json_option
+def command(
+    session: str,
+    app: str,
+    gateway: str,
+    manager: str,
+    group: str,
+    project: str,
+    bind: Bind,
+    insecure: bool,
+    as_json: bool,
+) -> None:
+    """Open APP of SESSION and print where it is: a URL, or HOST:PORT for TCP apps.
+
+    Where v1 holds, a gateway on this machine opens it; without one this command listens itself
+    until it is interrupted. Who you are comes from BACKEND_ENDPOINT with BACKEND_ACCESS_KEY and
+    BACKEND_SECRET_KEY, or with BACKEND_SESSION. Exit codes: 0 opened, 1 not opened, 2 usage, 3 the
+    manager cannot be reached.
+    """
+    who = identity(manager)
+    client = Client(who, gateway, verify_tls=not insecure)
+
+    async def work() -> int:
+        async with client:
+            outcome = await client.open_app(
+                session, app, group=group, project=project, port=bind.port
+            )
+        if isinstance(outcome, NotOpened):
+            error(outcome.fault.detail, outcome.fault.code)
+            return EXIT_UNREACHABLE if outcome.unreachable else EXIT_FAILED
+        if isinstance(outcome, Opened):
+            _show(outcome, as_json)
+            return EXIT_OK
+        return await _listen(who, session, app, bind, outcome, as_json)
+
+    try:
+        code = asyncio.run(work())
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    raise click.exceptions.Exit(code)
+
+
+def _show(opened: Opened, as_json: bool) -> None:
+    if as_json:
+        print_json(opened.document())
+        return
+    stderr().print(f"version {opened.version} ({opened.reason})", soft_wrap=True)
+    stdout().print(opened.place, soft_wrap=True)
+
+
+async def _listen(
+    who: Configuration,
+    session: str,
+    app: str,
+    bind: Bind,
+    needed: ListenerNeeded,
+    as_json: bool,
+) -> int:
+    """Serve the app here until somebody interrupts, or the session is gone."""
+    if needed.gateway_fault is not None:
+        fault = needed.gateway_fault
+        warn(f"the gateway did not open it, so this command does. {fault.detail} [{fault.code}]")
+    try:
+        async with run_local_v1(who, session, app, bind.host, bind.port) as local:
+            _show(_opened_here(local, needed), as_json)
+            if not as_json:
+                stderr().print("Press Ctrl-C to close it.")
+            return await _wait(local)
+    except PortTaken as taken:
+        error(str(taken), "port-not-available", "Choose another port with --bind.")
+        return EXIT_FAILED
+
+
+def _opened_here(local: Local, needed: ListenerNeeded) -> Opened:
+    host = f"[{local.host}]" if ":" in local.host else local.host
+    url = f"http://{host}:{local.port}/" if needed.transport is Transport.HTTP else ""
+    return Opened(Version.V1, needed.reason, url, local.host, local.port)
+
+
+async def _wait(local: Local) -> int:
+    """Until a signal, which is the normal end, or until the manager does not know the session."""
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, _stop, stopped, local)
+    try:
+        await local.gone.wait()
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+    if stopped.is_set():
+        return EXIT_OK
+    error("The manager does not know the session or the app any more.", "session-not-found")
+    return EXIT_FAILED
+
+
+def _stop(stopped: asyncio.Event, local: Local) -> None:
+    stopped.set()
+    local.gone.set()
