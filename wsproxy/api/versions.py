@@ -1,5 +1,6 @@
 """Which version holds: for a group (``wsproxy-version``), and of this gateway (``/status``)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +21,14 @@ class Reports(Protocol):
     async def report(self, group: str, project: str = "") -> VersionReport: ...
 
 
+class FrontReports(Protocol):
+    """Implemented by ``manager.front.FrontVersions``: asks with the caller's own credentials."""
+
+    async def report_for(
+        self, group: str, target: str, fields: Sequence[tuple[str, str]]
+    ) -> VersionReport: ...
+
+
 @dataclass(frozen=True, slots=True)
 class OwnStatus:
     """What this gateway says of itself. ``advertise``: the absolute URL clients are told."""
@@ -35,9 +44,9 @@ class OwnStatus:
 
 
 def endpoints(
-    reports: Reports, policy: Policy, status: OwnStatus, front: bool = False
+    reports: Reports, policy: Policy, status: OwnStatus, front: FrontReports | None = None
 ) -> list[Endpoint]:
-    """The routes of this module. ``front``: the gateway stands before a manager (design 3)."""
+    """The routes of this module. With ``front`` the gateway stands before a manager (design 3)."""
     asked = _GroupVersion(reports, policy, front).answer
     own = _own_status(status)
     cors = Cors.V1 if status.version is Version.V1 else Cors.OPEN
@@ -53,12 +62,20 @@ def endpoints(
 class _GroupVersion:
     reports: Reports
     policy: Policy
-    front: bool
+    front: FrontReports | None
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        report = await self._report(request)
+        before = self.front is not None
+        return report_response(report, self.policy, before, request.headers.get(hdrs.ACCEPT))
+
+    async def _report(self, request: web.Request) -> VersionReport:
+        group = request.match_info["group"]
+        if self.front is not None:
+            fields = tuple(request.headers.items())
+            return await self.front.report_for(group, request.raw_path, fields)
         project = next((value for name in _PROJECT if (value := request.query.get(name))), "")
-        report = await self.reports.report(request.match_info["group"], project)
-        return report_response(report, self.policy, self.front, request.headers.get(hdrs.ACCEPT))
+        return await self.reports.report(group, project)
 
 
 def report_response(

@@ -58,6 +58,10 @@ class PortRange:
     def __contains__(self, port: int) -> bool:
         return self.first <= port <= self.last
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        return tuple(range(self.first, self.last + 1))
+
 
 def bracketed(host: str) -> str:
     """An IPv6 address as URLs and ``host:port`` need it (design 12)."""

@@ -18,8 +18,9 @@ from wsproxy.net.tasks import Tasks
 log = logging.getLogger(__name__)
 
 
-def record(site: Site, outcome: Outcome) -> None:
+def record(site: Site, outcome: Outcome, now: float) -> None:
     """Tell the site; an error there is a bug, and must not harm the connection."""
+    outcome.seconds = max(0.0, now - outcome.started)
     try:
         site.record(outcome)
     except Exception:

@@ -108,7 +108,7 @@ class Exchange:
 
         Unless that ended it (``over``), ``go`` follows.
         """
-        now = self._engine.wall()
+        now = self._outcome.started = self._engine.wall()
         self._meter.requests += 1
         self._meter.connection_opened(now)
         self._engine.open.enter(self._forward.circuit_id, self)
@@ -424,5 +424,6 @@ class Exchange:
         """The last phase; it always runs, once."""
         assert not self.over
         self._stop()
-        self._meter.connection_closed(self._engine.wall())
-        record(self._site, self._outcome)
+        now = self._engine.wall()
+        self._meter.connection_closed(now)
+        record(self._site, self._outcome, now)

@@ -73,6 +73,8 @@ class Outcome:
     failure: Failure | None = None
     failures: list[tuple[Route, Failure]] = field(default_factory=list)  # routes that were tried
     upgraded: bool = False
+    started: float = 0.0  # unix seconds
+    seconds: float = 0.0  # how long it took; set at the end
 
 
 class Site(Protocol):

@@ -66,7 +66,8 @@ class Tunnel:
         engine.open.gone(self)
         engine.open.leave(self._outcome.forward.circuit_id, self)
         engine.open.departed(self._address)
-        self._meter.connection_closed(engine.wall())
+        now = engine.wall()
+        self._meter.connection_closed(now)
         if end.error is not None and end.first is Party.UPSTREAM:
             self._outcome.failure = Failure(FailureKind.CUT, Side.APP, "The app cut the tunnel.")
-        record(self._site, self._outcome)
+        record(self._site, self._outcome, now)

@@ -1,0 +1,249 @@
+"""One node's life: bind, serve, drain, close."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from wsproxy.api import admin
+from wsproxy.api.cross_origin import CrossOriginRules
+from wsproxy.api.server import ApiPolicy, build
+from wsproxy.api.serving import ApiServer
+from wsproxy.app import rules
+from wsproxy.app.control import ControlPart
+from wsproxy.app.traffic import Traffic
+from wsproxy.config.settings import Settings
+from wsproxy.config.values import Bind, bracketed
+from wsproxy.core.circuit import CloseReason
+from wsproxy.core.cors import Origins
+from wsproxy.core.problem import Problem
+from wsproxy.core.wire import Version
+from wsproxy.data.client import serve as serve_http
+from wsproxy.data.front import ApiSite, FrontSite
+from wsproxy.data.site import Site
+from wsproxy.manager.groups import malformed
+from wsproxy.manager.watch import V1Watch
+from wsproxy.net.connect import Factory
+from wsproxy.net.tasks import Tasks
+from wsproxy.observe.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+TICK = 1.0
+"""Seconds between two movements of the activity clocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """What listens where; "" for what is not served. ``domain`` is ``host:port``."""
+
+    api: str
+    admin: str = ""
+    domain: str = ""
+
+    def __str__(self) -> str:
+        named = (("API", self.api), ("metrics", self.admin), ("app domain", self.domain))
+        return ", ".join(f"{name} {address}" for name, address in named if address)
+
+
+class Gateway:
+    """One running node: ``start`` once, then ``drain`` or ``close``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._version = rules.own_version(settings)
+        self.metrics = Metrics()
+        self.traffic = Traffic(settings, self.metrics)
+        self.control = ControlPart(settings, self.traffic)
+        self._apis: list[ApiServer] = []
+        self._tasks = Tasks("gateway")
+        self.addresses = Addresses("")
+
+    async def start(self) -> Addresses:
+        """Bind and serve. Raises ``OSError`` when something cannot be bound; nothing stays then."""
+        for warning in malformed({n: g.address for n, g in self._settings.groups.items()}):
+            log.warning("%s", warning)
+        try:
+            await self._serve()
+        except BaseException:
+            await self.close()
+            raise
+        return self.addresses
+
+    async def _serve(self) -> None:
+        settings = self._settings
+        gateway = settings.gateway
+        ready = _Ready()
+        port = await self._bind(gateway.bind, ready)
+        base = settings.base_url(port)
+        domain = ""
+        domain_ready = _Ready()
+        domain_port = 0
+        if settings.v2.enabled and settings.v2.domain:
+            domain_port = await self._bind(settings.v2.domain_bind, domain_ready)
+            domain = f"*{settings.v2.domain}:{domain_port}"
+        advertised = domain_port if settings.v2.domain_bind.port == 0 else 0
+        places = rules.v2_places(settings, base, advertised)
+        await self.traffic.begin(places)
+        if domain:
+            domain_ready.factory = self.traffic.wildcard()
+        app = build(self.control.endpoints(base, places), self.control.policy(base))
+        ready.factory = await self._front(ApiServer(app, self._version))
+        admin_address = await self._serve_admin(gateway.admin_bind)
+        self._tasks.start(self._watch().run(), "sessions")
+        self._tasks.start(self._tick(), "tick")
+        self._watch_metrics()
+        self.addresses = Addresses(_shown(gateway.bind, base), admin_address, domain)
+
+    async def _front(self, api: ApiServer) -> Factory:
+        """What serves the API's address: the API alone, or with a manager behind it."""
+        await api.start()
+        self._apis.append(api)
+        behind = rules.behind(self._settings)
+        site: Site = ApiSite(api.protocol)
+        if behind is not None:
+            site = FrontSite(behind, api.protocol, self._version, self._session_ended)
+        return serve_http(self.traffic.engine, site, self._version)
+
+    async def _serve_admin(self, bind: Bind | None) -> str:
+        if bind is None:
+            return ""
+        names = rules.host_guard(self._settings, self._settings.base_url())
+        policy = ApiPolicy(self._version, CrossOriginRules(Origins(), Origins()), names.allows)
+        ready = _Ready()
+        port = await self._bind(bind, ready)
+        api = ApiServer(
+            build(admin.endpoints(self.metrics.text, self._health), policy), self._version
+        )
+        await api.start()
+        self._apis.append(api)
+        ready.factory = serve_http(self.traffic.engine, ApiSite(api.protocol), self._version)
+        return f"unix:{bind.path}" if bind.path else f"http://{bracketed(bind.host)}:{port}"
+
+    async def _bind(self, bind: Bind, ready: "_Ready") -> int:
+        host = rules.bind_host(bind.host, bind.path)
+        bound = await self.traffic.listeners.serve_site(host, bind.port, ready, tls=self._tls(bind))
+        if isinstance(bound, Problem):
+            raise OSError(errno.EADDRINUSE, f"{bind}: {bound.msg}")
+        return bound
+
+    def _tls(self, bind: Bind) -> ssl.SSLContext | None:
+        return None if bind == self._settings.gateway.admin_bind else self.traffic.tls
+
+    # what happens while it runs
+
+    def _session_ended(self, session: str) -> None:
+        """A deletion has passed the front: the session's circuits are closed (design 8)."""
+        self._tasks.start(self._close_session(session), "session ended")
+
+    async def _close_session(self, session: str) -> None:
+        closed = await self.traffic.circuits.close_session(
+            session, reason=CloseReason.SESSION_ENDED
+        )
+        log.info("session %s was deleted, %d circuits closed", session, closed)
+
+    def _watch(self) -> V1Watch:
+        circuits = self.traffic.circuits
+
+        async def gone(owner: str, session: str) -> None:
+            await circuits.close_session(session, owner=owner, reason=CloseReason.SESSION_ENDED)
+
+        def sessions() -> list[tuple[str, str]]:
+            every = circuits.table.all()
+            return [(one.owner, one.session_id) for one in every if one.version is Version.V1]
+
+        return V1Watch(
+            sessions,
+            self.traffic.configurations.by_id,
+            self.control.session_exists,
+            gone,
+        )
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            self.traffic.activity.seen(self.traffic.engine.wall())
+
+    def _health(self) -> dict[str, object]:
+        feed = self.traffic.feed
+        return {
+            "ok": feed.ready,
+            "degraded": feed.degraded,
+            "version": self._version.value,
+            "circuits": len(self.traffic.table()),
+        }
+
+    def _watch_metrics(self) -> None:
+        traffic = self.traffic
+        self.metrics.watch_totals(
+            lambda: len(traffic.table()), lambda: len(traffic.engine.open.clients)
+        )
+
+    # the end
+
+    async def drain(self) -> None:
+        """Stop accepting, let requests finish within ``grace``, then close."""
+        grace = self._settings.gateway.grace
+        await asyncio.gather(self.traffic.listeners.drain(grace), self._close_apis())
+        await self.close()
+
+    async def close(self) -> None:
+        """End everything at once. Idempotent."""
+        await self._tasks.close()
+        await self._close_apis()
+        await self.traffic.close()
+        await self.control.close()
+
+    async def _close_apis(self) -> None:
+        apis, self._apis = self._apis, []
+        for api in apis:
+            await api.close()
+
+
+class _Ready:
+    """A protocol factory that is known only after the port is: until then it hangs up."""
+
+    def __init__(self) -> None:
+        self.factory: Factory | None = None
+
+    def __call__(self) -> asyncio.Protocol:
+        return self.factory() if self.factory is not None else _NotYet()
+
+
+class _NotYet(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
+
+
+def _shown(bind: Bind, base: str) -> str:
+    return f"unix:{bind.path}" if bind.path else base
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Gateway]:
+    """A gateway for the time of a block; it is closed at once afterwards."""
+    gateway = Gateway(settings)
+    await gateway.start()
+    try:
+        yield gateway
+    finally:
+        await gateway.close()
+
+
+async def serve(settings: Settings, ready: Callable[[Addresses], None] | None = None) -> None:
+    """Run until cancelled, then drain. A second cancellation ends it at once."""
+    gateway = Gateway(settings)
+    addresses = await gateway.start()
+    if ready is not None:
+        ready(addresses)
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        try:
+            await gateway.drain()
+        finally:
+            await gateway.close()

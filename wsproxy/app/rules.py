@@ -1,0 +1,186 @@
+"""Settings as the small values that the parts take. Pure, except that TLS files are read."""
+
+import ssl
+
+from yarl import URL
+
+from wsproxy.config.settings import Settings
+from wsproxy.core.admission import AdmissionRules
+from wsproxy.core.circuit import Direct
+from wsproxy.core.configuration import AuthMode, Configuration, Mode
+from wsproxy.core.cors import Origins
+from wsproxy.core.framing import HeadLimits
+from wsproxy.core.hosts import HostGuard
+from wsproxy.core.permits import PermitRules
+from wsproxy.core.pooling import PoolRules
+from wsproxy.core.setup import Keys, Places
+from wsproxy.core.targets import TargetRules, allowed_address
+from wsproxy.core.v1 import Places as V1Places
+from wsproxy.core.wire import Version
+from wsproxy.data.dial import DialRules
+from wsproxy.data.rules import EngineRules
+from wsproxy.manager.handshake import HandshakeRules
+from wsproxy.manager.stream import StreamRules
+from wsproxy.net.connect import UNIX
+
+API_OF_FALL_BACK = 9.0
+"""The API version of the fall-back route: today's paths (protocol 3.1)."""
+
+
+def own_version(settings: Settings) -> Version:
+    """What ``/status`` says (design 3)."""
+    return Version.V2 if settings.v2.enabled else Version.V1
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """For listeners; None is plain. Raises ``OSError`` when a file cannot be used."""
+    if not settings.tls.enabled:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.tls.certificate, settings.tls.key)
+    return context
+
+
+def engine_rules(settings: Settings) -> EngineRules:
+    limits = settings.limits
+    return EngineRules(
+        head=HeadLimits(head_bytes=limits.head_bytes),
+        pool=PoolRules(total=limits.connections_per_app),
+        head_seconds=limits.head_seconds,
+        slot_wait=limits.slot_wait,
+        first_byte=limits.first_byte,
+        idle=limits.idle,
+        total=limits.total,
+        per_client=limits.connections_per_client,
+        trusted=settings.gateway.trusted_proxies,
+    )
+
+
+def target_rules(settings: Settings) -> TargetRules:
+    return TargetRules(allowed=settings.v2.targets)
+
+
+def behind(settings: Settings) -> Direct | None:
+    """The server behind a front, or None without front mode."""
+    if not settings.manager.forward:
+        return None
+    url = URL(settings.manager.endpoint)
+    assert url.host is not None and url.port is not None
+    return Direct(url.host, url.port, tls=url.scheme == "https")
+
+
+def dial_rules(settings: Settings) -> DialRules:
+    """``/v2/conf`` names targets, so they are judged; the server behind a front is our own."""
+    own = behind(settings)
+    targets = target_rules(settings)
+
+    def manager_tls() -> ssl.SSLContext:
+        return client_tls(settings.manager.verify_tls)
+
+    return DialRules(
+        connect=settings.limits.connect,
+        allow=lambda host: allowed_address(host, targets),
+        own=frozenset((own,)) if own is not None else frozenset(),
+        tls=manager_tls,
+    )
+
+
+def client_tls(verify: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def stream_rules(settings: Settings) -> StreamRules:
+    handshake = HandshakeRules(
+        connect=settings.limits.connect,
+        verify_tls=settings.manager.verify_tls,
+    )
+    return StreamRules(handshake=handshake, http_proxy=settings.v1.http_proxy.get_secret_value())
+
+
+def host_guard(settings: Settings, base: str) -> HostGuard:
+    """Names of bind, advertise and ``hosts``; everywhere when bound to loopback (design 9)."""
+    gateway = settings.gateway
+    names = [gateway.bind.host, URL(base).host or "", *gateway.hosts]
+    if gateway.advertise:
+        names.append(URL(gateway.advertise).host or "")
+    return HostGuard(names, everywhere=gateway.bind.is_loopback and not settings.manager.forward)
+
+
+def api_origins(settings: Settings, base: str) -> Origins:
+    """Who may use credentials at the API: listed origins, ours, and pages of this machine."""
+    listed = {*settings.gateway.allowed_origins, str(URL(base).origin())}
+    return Origins(frozenset(listed), loopback=settings.gateway.bind.is_loopback)
+
+
+def v1_origins(settings: Settings) -> Origins:
+    return Origins(frozenset(settings.gateway.allowed_origins), loopback=True)
+
+
+def permit_rules(settings: Settings) -> PermitRules:
+    return PermitRules(settings.v2.permit_secret.get_secret_value(), settings.v2.classic_permits)
+
+
+def admission_rules(settings: Settings) -> AdmissionRules:
+    return AdmissionRules(
+        permits=permit_rules(settings),
+        jwt_secret=settings.v2.jwt_secret.get_secret_value(),
+        secure_cookies=settings.tls.enabled,
+    )
+
+
+def keys(settings: Settings) -> Keys:
+    return Keys(
+        settings.v2.jwt_secret.get_secret_value(), settings.v2.permit_secret.get_secret_value()
+    )
+
+
+def v2_places(settings: Settings, base: str, domain_port: int) -> Places:
+    """Where clients find v2 apps. ``domain_port`` is the bound one; 0 in the settings means it."""
+    v2 = settings.v2
+    return Places(
+        api=base,
+        app_host=v2.advertise_host,
+        domain=v2.domain,
+        domain_port=domain_port or v2.domain_advertise_port,
+        tls=settings.domain_scheme == "https" if v2.domain else settings.tls.enabled,
+    )
+
+
+def v1_places(settings: Settings, base: str) -> V1Places:
+    host = settings.v1_advertise_host
+    return V1Places(base=base, host=f"[{host}]" if ":" in host else host)
+
+
+def login_configuration(settings: Settings, login_token: str) -> Configuration:
+    """The identity of the fall-back route: a login session at the web server (design 5.6)."""
+    return Configuration(
+        endpoint=settings.manager.webserver.rstrip("/"),
+        mode=Mode.SESSION,
+        session=login_token,
+        api_version=API_OF_FALL_BACK,
+        auth_mode=AuthMode.COOKIE,
+    )
+
+
+def own_identity(settings: Settings) -> Configuration | None:
+    """The gateway's own credentials at the manager, where they are set."""
+    manager = settings.manager
+    secret = manager.secret_key.get_secret_value()
+    if not (manager.endpoint and manager.access_key and secret):
+        return None
+    return Configuration(
+        endpoint=manager.endpoint.rstrip("/"),
+        mode=Mode.API,
+        access_key=manager.access_key,
+        secret_key=secret,
+        api_version=8.0,
+    )
+
+
+def bind_host(host: str, path: str) -> str:
+    """A bind address as ``data.listeners`` takes it."""
+    return f"{UNIX}{path}" if path else host
