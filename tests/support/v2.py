@@ -117,7 +117,7 @@ class V2:
         self, path: str, method: str = "GET", **options: Any
     ) -> tuple[ClientResponse, str]:
         """One request to the control API, or to a full address; the answer and its text."""
-        url = path if "://" in path else self.base + path
+        url = path if path.startswith("http") else self.base + path
         options.setdefault("allow_redirects", False)
         async with self.session.request(method, url, **options) as response:
             return response, await response.text()
@@ -128,13 +128,13 @@ class V2:
         response, _ = await self.ask(path, method, **options)
         return await response.json()
 
-    async def conf(self, session: str, port: int, host: str = "127.0.0.1", **more: Any) -> str:
+    async def conf(self, session_id: str, port: int, host: str = "127.0.0.1", **more: Any) -> str:
         """Announce an app as managers from 23.03 do; the start token."""
         body = {
             "login_session_token": None,
             "kernel_host": host,
             "kernel_port": port,
-            "session": block(session),
+            "session": block(session_id),
             **more,
         }
         return str((await self.json("/v2/conf", "POST", json=body))["token"])
