@@ -17,7 +17,7 @@ from wsproxy.data.activity import Activity
 from wsproxy.data.connections import Connections
 from wsproxy.data.dial import Dialer, DialRules
 from wsproxy.data.v1 import V1Listener
-from wsproxy.manager.stream import ManagerStreams
+from wsproxy.manager.stream import ManagerStreams, StreamRules
 from wsproxy.net.binding import listen
 from wsproxy.net.tasks import Tasks
 
@@ -33,11 +33,16 @@ class Local:
 
 @asynccontextmanager
 async def run_local_v1(
-    who: Configuration, session: str, app: str, host: str = "127.0.0.1", port: int = 0
+    who: Configuration,
+    session: str,
+    app: str,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    rules: StreamRules | None = None,
 ) -> AsyncIterator[Local]:
     """Listen until the block ends; then every tunnel is closed too. Clients of this machine only.
 
-    Raises ``net.binding.PortTaken``.
+    ``port`` 0 is any free one. Raises ``net.binding.PortTaken``.
     """
     gone = asyncio.Event()
 
@@ -54,7 +59,7 @@ async def run_local_v1(
         routes=(ThroughManager(session, app, ""),),
     )
     sockets = await listen(host, port)
-    streams, tasks, connections = ManagerStreams(lambda _: who), Tasks("open"), Connections()
+    streams, tasks, connections = ManagerStreams(lambda _: who, rules), Tasks("open"), Connections()
     plane = Plane(Dialer(DialRules(), streams), connections, Activity(), tasks)
     factory = V1Listener(plane, circuit, who.mode, ended)
     loop = asyncio.get_running_loop()

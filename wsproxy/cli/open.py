@@ -1,6 +1,7 @@
 """``wsproxy open SESSION APP``: open an app from a terminal, v1 or v2, whichever holds."""
 
 import asyncio
+import os
 import signal
 from dataclasses import dataclass
 
@@ -19,10 +20,12 @@ from wsproxy.cli.output import (
     stdout,
     warn,
 )
-from wsproxy.client import Client, Configuration, ListenerNeeded, NotOpened, Opened
+from wsproxy.client import Client, Fault, ListenerNeeded, NotOpened, Opened
 from wsproxy.core.circuit import Transport
 from wsproxy.core.hosts import is_loopback
 from wsproxy.core.wire import Version
+from wsproxy.manager.handshake import HandshakeRules
+from wsproxy.manager.stream import StreamRules
 from wsproxy.net.binding import PortTaken
 
 DEFAULT_HOST = "127.0.0.1"
@@ -34,23 +37,15 @@ class Bind:
     port: int = 0
 
 
-class _BindType(click.ParamType):
+def _bind(context: click.Context, parameter: click.Parameter, text: str) -> Bind:
     """``[HOST:]PORT``; an IPv6 address in brackets."""
-
-    name = "[HOST:]PORT"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Bind:
-        if isinstance(value, Bind):
-            return value
-        host, colon, port = str(value).rpartition(":")
-        host = host.strip("[]") if colon else DEFAULT_HOST
-        if not port.isascii() or not port.isdigit() or int(port) > 65535:
-            self.fail(f"{value!r} has no port from 0 to 65535.", param, ctx)
-        if not is_loopback(host):
-            self.fail(f"{host!r} is not an address of this machine alone.", param, ctx)
-        return Bind(host, int(port))
+    host, colon, port = text.rpartition(":")
+    host = host.strip("[]") if colon else DEFAULT_HOST
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+        raise click.BadParameter(f"{text!r} has no port from 0 to 65535.")
+    if not is_loopback(host):
+        raise click.BadParameter(f"{host!r} is not an address of this machine alone.")
+    return Bind(host, int(port))
 
 
 @click.command("open", short_help="Open an app of a session.")
@@ -68,9 +63,9 @@ class _BindType(click.ParamType):
 @click.option("--project", default="", help="Name or id of the project, where a manager asks.")
 @click.option(
     "--bind",
-    type=_BindType(),
-    default=Bind(),
-    metavar=_BindType.name,
+    default="0",
+    metavar="[HOST:]PORT",
+    callback=_bind,
     help="Where to listen in v1; any free port of 127.0.0.1 by default.",
 )
 @insecure_option
@@ -107,7 +102,19 @@ def command(
         if isinstance(outcome, Opened):
             _show(outcome, as_json)
             return EXIT_OK
-        return await _listen(who, session, app, bind, outcome, as_json)
+        if outcome.gateway_fault is not None:
+            _tell_gateway(outcome.gateway_fault)
+        rules = StreamRules(
+            handshake=HandshakeRules(verify_tls=not insecure),
+            http_proxy=os.environ.get("EXT_HTTP_PROXY", ""),
+        )
+        try:
+            async with run_local_v1(who, session, app, bind.host, bind.port, rules) as local:
+                _show(_opened_here(local, outcome), as_json)
+                return await _wait(local)
+        except PortTaken as taken:
+            error(str(taken), "port-not-available", "Choose another port with --bind.")
+            return EXIT_FAILED
 
     try:
         code = asyncio.run(work())
@@ -124,27 +131,8 @@ def _show(opened: Opened, as_json: bool) -> None:
     stdout().print(opened.place, soft_wrap=True)
 
 
-async def _listen(
-    who: Configuration,
-    session: str,
-    app: str,
-    bind: Bind,
-    needed: ListenerNeeded,
-    as_json: bool,
-) -> int:
-    """Serve the app here until somebody interrupts, or the session is gone."""
-    if needed.gateway_fault is not None:
-        fault = needed.gateway_fault
-        warn(f"the gateway did not open it, so this command does. {fault.detail} [{fault.code}]")
-    try:
-        async with run_local_v1(who, session, app, bind.host, bind.port) as local:
-            _show(_opened_here(local, needed), as_json)
-            if not as_json:
-                stderr().print("Press Ctrl-C to close it.")
-            return await _wait(local)
-    except PortTaken as taken:
-        error(str(taken), "port-not-available", "Choose another port with --bind.")
-        return EXIT_FAILED
+def _tell_gateway(fault: Fault) -> None:
+    warn(f"the gateway did not open it, so this command does. {fault.detail} [{fault.code}]")
 
 
 def _opened_here(local: Local, needed: ListenerNeeded) -> Opened:
@@ -155,6 +143,7 @@ def _opened_here(local: Local, needed: ListenerNeeded) -> Opened:
 
 async def _wait(local: Local) -> int:
     """Until a signal, which is the normal end, or until the manager does not know the session."""
+    stderr().print("Press Ctrl-C to close it.")
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
     for number in signals:
