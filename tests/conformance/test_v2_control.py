@@ -370,7 +370,6 @@ def _signed(key: str = KEYS.jwt_secret, **changes: object) -> str:
     return jwt.encode(claims, key.ljust(32), algorithm="HS256") if key else ""
 
 
-@pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
 @pytest.mark.parametrize(
     ("token", "status"),
     [

@@ -149,9 +149,9 @@ class V2:
         circuit = self.circuits.find(session, app=query["app"])[-1]
         return Link(document["redirect_url"], document["reuse"], circuit)
 
-    async def cookie(self, link: Link) -> str:
+    async def cookie(self, link: Link, headers: dict[str, str] | None = None) -> str:
         """Fetch the setup page; the permit as a Cookie field."""
-        response, _ = await self.ask(self.at(link.url))
+        response, _ = await self.ask(self.at(link.url), headers=headers)
         assert response.status == 302, await response.text()
         jar = SimpleCookie(response.headers["Set-Cookie"])
         return "; ".join(f"{name}={morsel.value}" for name, morsel in jar.items())
