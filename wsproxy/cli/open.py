@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 
 import click
@@ -110,8 +111,7 @@ def command(
         )
         try:
             async with run_local_v1(who, session, app, bind.host, bind.port, rules) as local:
-                _show(_opened_here(local, outcome), as_json)
-                return await _wait(local)
+                return await _serve(local, _opened_here(local, outcome), as_json)
         except PortTaken as taken:
             error(str(taken), "port-not-available", "Choose another port with --bind.")
             return EXIT_FAILED
@@ -141,24 +141,21 @@ def _opened_here(local: Local, needed: ListenerNeeded) -> Opened:
     return Opened(Version.V1, needed.reason, url, local.host, local.port)
 
 
-async def _wait(local: Local) -> int:
+async def _serve(local: Local, opened: Opened, as_json: bool) -> int:
     """Until a signal, which is the normal end, or until the manager does not know the session."""
-    stderr().print("Press Ctrl-C to close it.")
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        loop.add_signal_handler(number, _stop, stopped, local)
-    try:
-        await local.gone.wait()
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
+
+    def stop() -> None:
+        stopped.set()
+        local.gone.set()
+
+    with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+    _show(opened, as_json)
+    stderr().print("Press Ctrl-C to close it.")
+    await local.gone.wait()
     if stopped.is_set():
         return EXIT_OK
     error("The manager does not know the session or the app any more.", "session-not-found")
     return EXIT_FAILED
-
-
-def _stop(stopped: asyncio.Event, local: Local) -> None:
-    stopped.set()
-    local.gone.set()
