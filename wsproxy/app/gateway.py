@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from wsproxy.api import admin
 from wsproxy.api.cross_origin import CrossOriginRules
+from wsproxy.api.endpoint import Endpoint
 from wsproxy.api.server import ApiPolicy, build
 from wsproxy.api.serving import ApiServer
 from wsproxy.app import rules
@@ -61,6 +62,7 @@ class Gateway:
         self._apis: list[ApiServer] = []
         self._tasks = Tasks("gateway")
         self.addresses = Addresses("")
+        self.endpoints: tuple[Endpoint, ...] = ()
 
     async def start(self) -> Addresses:
         """Bind and serve. Raises ``OSError`` when something cannot be bound; nothing stays then."""
@@ -90,7 +92,8 @@ class Gateway:
         await self.traffic.begin(places)
         if domain:
             domain_ready.factory = self.traffic.wildcard()
-        app = build(self.control.endpoints(base, places), self.control.policy(base))
+        self.endpoints = tuple(self.control.endpoints(base, places))
+        app = build(self.endpoints, self.control.policy(base))
         ready.factory = await self._front(ApiServer(app, self._version))
         admin_address = await self._serve_admin(gateway.admin_bind)
         self._tasks.start(self._watch().run(), "sessions")
