@@ -33,6 +33,9 @@ from wsproxy.sim.world import Session
 
 ECHO_TEXT = b"The quick brown fox jumps over the lazy dog.\n" * 2000
 
+STEP_SECONDS = 30.0
+"""No step takes longer; 64 MiB through both dialects take about a second."""
+
 Delete = Callable[[str, str], Awaitable[str]]
 """Deletes the session of that id through the client library, with the gateway token that closes
 its circuits; returns the report's text."""
@@ -215,13 +218,14 @@ class Story:
         """Narrates a step when it ended; a failed one ends the chapter."""
         result, started = Result(), time.monotonic()
         try:
-            yield result
+            async with asyncio.timeout(STEP_SECONDS):
+                yield result
         except asyncio.CancelledError:
             self._tell(title, result.version, started, False, "interrupted")
             raise
         except Exception as error:
             self.failed += 1
-            detail = f"{type(error).__name__}: {error}"
+            detail = _complaint(error)
             self._tell(title, result.version, started, False, detail)
             raise _ChapterEnded from error
         self._tell(title, result.version, started, True, result.detail)
@@ -232,6 +236,12 @@ class Story:
 
 class _ChapterEnded(Exception):
     """A step failed and was told; the next chapter may still go well."""
+
+
+def _complaint(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"not finished after {STEP_SECONDS:.0f} s"
+    return str(error) if isinstance(error, VisitError) else f"{type(error).__name__}: {error}"
 
 
 def _check(actual: object, expected: object) -> None:
