@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from wsproxy.core.circuit import Circuit, CloseReason, Route
 from wsproxy.core.failure import Failure
@@ -81,7 +81,7 @@ class Accepted(asyncio.Protocol):
     # from the client's transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self.transport = transport
         peer = peer_of(transport)
         self._address = peer.host

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from typing import cast
 
 from wsproxy.core.circuit import Circuit, Route
 from wsproxy.core.failure import Failure
@@ -67,7 +68,7 @@ class Held(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:

@@ -6,6 +6,7 @@ said again on the next tunnel. From the first byte on a relay carries both direc
 
 import asyncio
 from enum import Enum, auto
+from typing import cast
 
 from wsproxy.manager.tunnel import TunnelClosed
 
@@ -36,7 +37,7 @@ class Trial(asyncio.Protocol):
         self._tunnel: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self._tunnel = transport
 
     def data_received(self, data: bytes) -> None:

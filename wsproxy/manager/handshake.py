@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 from yarl import URL
 
@@ -73,7 +74,7 @@ class _Conversation(asyncio.Protocol):
         self._lost: HandshakeError | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self.transport = transport
 
     async def ask(self, socket: asyncio.Transport, request: bytes) -> Answer:
