@@ -1,11 +1,13 @@
 """A closed loop of small HTTP requests over kept-alive connections, and who answers them."""
 
 import asyncio
-import sys
 import time
 from dataclasses import dataclass
+from typing import cast
 
 import click
+
+from wsproxy.cli.serve import loop_factory
 
 BODY = b"x" * 128
 ANSWER = (
@@ -19,8 +21,7 @@ class Backend(asyncio.Protocol):
     """Answers every request head with the same 128 bytes."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self._rest = b""
 
     def data_received(self, data: bytes) -> None:
@@ -56,9 +57,8 @@ class Caller(asyncio.Protocol):
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(self._request)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -107,9 +107,5 @@ async def run(port: int, cookie: str, seconds: float, connections: int) -> tuple
 
 
 if __name__ == "__main__":
-    if sys.platform != "win32":
-        import uvloop
-
-        uvloop.run(serve_backend())
-    else:
-        asyncio.run(serve_backend())
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(serve_backend())

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +70,10 @@ def test_a_second_signal_ends_it_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_signals_work_where_the_loop_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     class WithoutSignals(asyncio.SelectorEventLoop):
-        def add_signal_handler(self, *arguments: Any) -> None:
+        def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]
             raise NotImplementedError
 
-        def remove_signal_handler(self, *arguments: Any) -> bool:
+        def remove_signal_handler(self, sig: int) -> bool:
             raise NotImplementedError
 
     monkeypatch.setattr(module, "loop_factory", lambda: WithoutSignals)
@@ -128,7 +128,7 @@ def test_uvloop_runs_it_but_not_on_windows(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(logs, "setup", lambda *arguments: None)
     monkeypatch.setattr(module, "run", lambda settings: 0)
@@ -212,6 +212,6 @@ def test_a_port_in_use_is_told(settings_file: Path) -> None:
             check=False,
         )
     assert result.returncode == 1
-    assert "address already in use" in result.stderr
+    assert f"Port {port} on 127.0.0.1 is in use" in result.stderr
     assert "Another program listens there" in result.stderr
     assert "Traceback" not in result.stderr

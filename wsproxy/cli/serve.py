@@ -67,7 +67,8 @@ def loop_factory() -> LoopFactory | None:
     """uvloop where it exists; None is the standard loop (Windows)."""
     if sys.platform == "win32":
         return None
-    return importlib.import_module("uvloop").new_event_loop
+    factory: LoopFactory = importlib.import_module("uvloop").new_event_loop
+    return factory
 
 
 def announce(addresses: Addresses) -> None:
