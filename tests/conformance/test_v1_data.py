@@ -1,6 +1,7 @@
 """Cases 34 to 48 of the conformance list: the v1 data path (protocol 3), and 79, TCP circuits."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -149,11 +150,12 @@ async def test_case_38_every_value_arrives_as_it_was(g, value):
 async def test_case_39_every_connection_has_its_own_websocket_and_date(g):
     await g.conf()
     port = await opened(g)
-    async with raw_client(port) as one, raw_client(port) as two:
-        for client in (one, two):
+    async with contextlib.AsyncExitStack() as clients:
+        for _ in range(2):
+            client = await clients.enter_async_context(raw_client(port))
             await client.send(b"x")
             await client.size(1)
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.002)  # a date has milliseconds
         first, second = g.manager.requests
         assert first.headers["X-BackendAI-Date"] != second.headers["X-BackendAI-Date"]
         assert g.manager.signer(first) == g.manager.signer(second) == ACCESS

@@ -9,9 +9,11 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import WSMsgType
 
 from tests.support import streams
 from tests.support.streams import KEYS, StreamManager, stream_manager
+from wsproxy.compat.zoo.keeper import tls_context
 from wsproxy.core.circuit import ThroughManager
 from wsproxy.core.configuration import AuthMode, Configuration, Mode
 from wsproxy.core.failure import Failure, FailureKind, Side
@@ -418,6 +420,125 @@ async def test_a_proxy_that_refuses_is_named(manager):
             failure = await refused(made)
     assert failure.kind is FailureKind.UNREACHABLE
     assert "407" in failure.detail
+
+
+async def test_a_manager_with_tls():
+    async with stream_manager(tls_context("good")) as manager:
+        rules = StreamRules(HandshakeRules(verify_tls=False), QUIET)
+        async with streams_of(api(manager), rules) as made:
+            tunnel, sink = await opened(made)
+            tunnel.write(b"secret")
+            assert await sink.until(6) == b"secret"
+        assert manager.signer(manager.requests[0]) == ACCESS
+
+
+async def test_a_manager_with_tls_behind_a_proxy():
+    async with stream_manager(tls_context("good")) as manager, connect_proxy() as (url, seen):
+        rules = StreamRules(HandshakeRules(verify_tls=False), QUIET, url)
+        async with streams_of(session(manager), rules) as made:
+            tunnel, sink = await opened(made)
+            tunnel.write(b"secret")
+            assert await sink.until(6) == b"secret"
+        host = manager.url.removeprefix("https://")
+        assert seen == [f"CONNECT {host} HTTP/1.1"]
+
+
+async def test_a_certificate_nobody_trusts_is_a_tls_failure():
+    async with stream_manager(tls_context("good")) as manager:
+        async with streams_of(api(manager)) as made:
+            failure = await refused(made)
+        assert (failure.kind, failure.side) == (FailureKind.TLS, Side.MANAGER)
+        assert manager.requests == []
+
+
+async def test_a_caller_that_gives_up_leaves_no_connection():
+    gone = asyncio.Event()
+
+    async def serve(reader, writer):
+        await reader.read()
+        gone.set()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        configuration = Configuration(f"http://127.0.0.1:{port}", Mode.API, "a", "b")
+        async with streams_of(configuration) as made:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(made.open(ROUTE, Sink), 0.1)
+            await gone.wait()
+
+
+async def test_a_tunnel_is_a_transport(manager):
+    async with streams_of(api(manager)) as made:
+        tunnel, sink = await opened(made)
+        assert tunnel.get_protocol() is sink
+        assert tunnel.can_write_eof()
+        assert tunnel.is_reading()
+        assert tunnel.get_extra_info("peername")[0] == "127.0.0.1"
+        assert tunnel.get_extra_info("socket") is None
+        assert "open" in repr(tunnel)
+        tunnel.set_write_buffer_limits(high=1 << 16)
+        other = Sink()
+        tunnel.set_protocol(other)
+        tunnel.write(memoryview(b"view"))
+        assert await other.until(4) == b"view"
+        assert sink.data == b""
+        tunnel.close()
+        tunnel.close()
+        assert await other.lost is None
+        assert "closing" in repr(tunnel)
+        tunnel.write_eof()
+        tunnel.write_eof()
+
+
+async def test_a_peer_that_never_says_goodbye_is_not_waited_for():
+    async def rude(manager, request):
+        response = await streams._open(manager, request)
+        await asyncio.Event().wait()
+        return response
+
+    async with stream_manager() as manager:
+        manager.script(rude)
+        rules = StreamRules(tunnel=TunnelRules(farewell=0.05))
+        async with streams_of(api(manager), rules) as made:
+            tunnel, sink = await opened(made)
+            tunnel.close()
+            assert await sink.lost is None
+
+
+async def test_half_a_close_code_breaks_the_protocol():
+    async def half(manager, request):
+        response = await streams._open(manager, request)
+        request.transport.write(b"\x88\x01x")
+        await response.receive()
+        return response
+
+    async with stream_manager() as manager:
+        manager.script(half)
+        async with streams_of(api(manager)) as made:
+            tunnel, sink = await opened(made)
+            assert isinstance(await sink.lost, TunnelClosed)
+            assert tunnel.close_code == 1002
+
+
+async def test_a_managers_ping_is_answered():
+    ponged = asyncio.Event()
+
+    async def pinging(manager, request):
+        response = await streams._open(manager, request)
+        await response.ping(b"there?")
+        message = await response.receive()
+        assert (message.type, message.data) == (WSMsgType.PONG, b"there?")
+        ponged.set()
+        await streams._listen(manager, response)
+        return response
+
+    async with stream_manager() as manager:
+        manager.script(pinging)
+        async with streams_of(api(manager)) as made:
+            await opened(made)
+            await ponged.wait()
 
 
 @contextlib.asynccontextmanager

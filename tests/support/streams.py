@@ -6,6 +6,7 @@ async with stream_manager() as manager:
 
 import asyncio
 import contextlib
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -156,8 +157,8 @@ async def _listen(
 
 
 @contextlib.asynccontextmanager
-async def stream_manager() -> AsyncIterator[StreamManager]:
-    """Serve on a free port of 127.0.0.1."""
+async def stream_manager(tls: ssl.SSLContext | None = None) -> AsyncIterator[StreamManager]:
+    """Serve on a free port of 127.0.0.1; with ``tls`` as ``https://localhost``."""
     manager = StreamManager(steps=[echo])
     app = web.Application()
     for prefix in ("", "/func"):
@@ -165,9 +166,10 @@ async def stream_manager() -> AsyncIterator[StreamManager]:
             app.router.add_get(f"{prefix}/stream/{kind}/{{session}}/{{how}}", manager.serve)
     runner = web.AppRunner(app, shutdown_timeout=0.1, auto_decompress=False)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    manager.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    base = "https://localhost" if tls else "http://127.0.0.1"
+    manager.url = f"{base}:{runner.addresses[0][1]}"
     try:
         yield manager
     finally:
