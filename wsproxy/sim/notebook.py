@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientWebSocketResponse, WSMsgType
 from yarl import URL
 
 from wsproxy.sim.visitor import VisitError
@@ -42,10 +42,7 @@ class Lab:
         try:
             yield kernel
         finally:
-            async with self.http.delete(
-                self.url / "api/kernels" / kernel, headers=self._headers()
-            ) as answer:
-                await answer.read()
+            await self._remove(self.url / "api/kernels" / kernel)
 
     async def run(self, kernel: str, code: str) -> str:
         """The text of the result of ``code``; raises ``VisitError`` when it fails."""
@@ -68,9 +65,12 @@ class Lab:
             async with self.http.ws_connect(self.url / "terminals/websocket" / name) as socket:
                 yield socket
         finally:
-            async with self.http.delete(
-                self.url / "api/terminals" / name, headers=self._headers()
-            ) as answer:
+            await self._remove(self.url / "api/terminals" / name)
+
+    async def _remove(self, url: URL) -> None:
+        """A server that is gone has nothing left to remove."""
+        with suppress(ClientError):
+            async with self.http.delete(url, headers=self._headers()) as answer:
                 await answer.read()
 
     def _headers(self) -> dict[str, str]:
