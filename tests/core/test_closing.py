@@ -7,7 +7,15 @@ import pytest
 
 from tests.support.circuits import circuit
 from wsproxy.core import permits, tokens
-from wsproxy.core.closing import Caller, Context, Right, cookies_count, owner_of, right
+from wsproxy.core.closing import (
+    Caller,
+    Context,
+    Right,
+    cookies_count,
+    is_app,
+    owner_of,
+    right,
+)
 from wsproxy.core.permits import PermitRules
 from wsproxy.core.tokens import StartToken
 
@@ -85,3 +93,20 @@ OWN = "http://127.0.0.1:5050"
 )
 def test_when_cookies_were_meant(context, listed, count):
     assert cookies_count(context, OWN, listed) is count
+
+
+@pytest.mark.parametrize(
+    ("origin", "domain", "found"),
+    [
+        ("http://127.0.0.1:10201", "", True),
+        ("http://localhost:10201", "", True),
+        ("http://127.0.0.1:8090", "", False),
+        ("https://evil.apps.localhost:8443", ".apps.localhost", True),
+        ("https://ui.localhost", ".apps.localhost", False),
+        ("null", "", False),
+        ("", "", False),
+        ("http://[", "", False),
+    ],
+)
+def test_which_origins_are_our_own_apps(origin, domain, found):
+    assert is_app(origin, {10200, 10201}, domain) is found

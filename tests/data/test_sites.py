@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from uuid import UUID
 
 import pytest
 
 from tests.support.circuits import circuit, label_circuit
 from wsproxy.core import jwts, permits, tokens
-from wsproxy.core.admission import AdmissionRules, SetupAddresses, TcpAdmission
-from wsproxy.core.circuit import Circuit, Direct, Mode, Protocol, Route, ThroughManager
+from wsproxy.core.admission import AdmissionRules
+from wsproxy.core.circuit import Circuit, Direct, Mode, Route, ThroughManager
 from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.core.heads import Peer, RequestHead
 from wsproxy.core.permits import PermitRules
@@ -19,7 +19,7 @@ from wsproxy.core.selection import REST
 from wsproxy.core.setup import Keys, Places
 from wsproxy.core.wire import SETUP_PATH, Version
 from wsproxy.data.site import Forward, Outcome, Refuse, Reply
-from wsproxy.data.sites import CircuitSite, Routes, SiteRules, WildcardSite, tcp_admission
+from wsproxy.data.sites import CircuitSite, Routes, SiteRules, WildcardSite
 
 KEYS = Keys("a jwt secret of some length", "a permit secret of some length")
 NOW = 1000.0
@@ -318,14 +318,3 @@ def test_in_wildcard_mode_the_setup_page_is_always_on_the_apps_origin():
     plan = WildcardSite(one, Routes(one.clock)).plan(request, PEER)
     assert isinstance(plan, Reply)
     assert fields(plan.headers)["location"] == "http://app-1.apps.example.com:80/tree"
-
-
-def test_a_raw_port_admits_who_fetched_its_setup_page():
-    known = replace(APP, protocol=Protocol.TCP)
-    seen = SetupAddresses()
-    may = tcp_admission(TcpAdmission.SETUP_ADDRESS, seen)
-    assert not may(known, PEER)
-    seen.remember(known.id, ip_address(PEER.host))
-    assert may(known, PEER)
-    assert may(known, Peer(f"::ffff:{PEER.host}"))
-    assert not may(known, Peer("192.0.2.8"))

@@ -24,11 +24,12 @@ from wsproxy.api.server import ApiPolicy, build
 from wsproxy.api.v2 import conf, proxy, setup
 from wsproxy.api.v2.start_tokens import StartTokens
 from wsproxy.circuits import CircuitRules, Circuits, ListenerHost
-from wsproxy.core.admission import AdmissionRules, SetupAddresses, TcpAdmission
+from wsproxy.core.admission import AdmissionRules, SetupAddresses, TcpAdmission, admit_tcp
 from wsproxy.core.circuit import Circuit
-from wsproxy.core.clientip import Networks
+from wsproxy.core.clientip import Networks, parse_address
 from wsproxy.core.confaccess import ConfRules
 from wsproxy.core.cors import Origins
+from wsproxy.core.heads import Peer
 from wsproxy.core.permits import PermitRules
 from wsproxy.core.setup import Keys, Places
 from wsproxy.core.targets import Listening, TargetRules
@@ -38,7 +39,7 @@ from wsproxy.data.client import serve
 from wsproxy.data.dial import Dialer, DialRules, StreamOpener
 from wsproxy.data.engine import Engine
 from wsproxy.data.listeners import Factories, Listeners
-from wsproxy.data.sites import CircuitSite, Routes, SiteRules, WildcardSite, tcp_admission
+from wsproxy.data.sites import CircuitSite, Routes, SiteRules, WildcardSite
 from wsproxy.data.tcp import serve_tcp
 from wsproxy.net.connect import Factory
 from wsproxy.state.feed import Feed
@@ -214,7 +215,7 @@ class _Plane:
         self._routes = Routes(wish.clock)
         self.places = Places("http://unset", wish.app_host, wish.domain, 0)
         self._raw = Plane(Dialer(DialRules()), engine.open, engine.activity, engine.tasks)
-        self._admit = tcp_admission(wish.tcp, seen)
+        self._seen = seen
         self.listeners = Listeners(engine, Factories(self._http, self._tcp, self._tcp))
 
     def _rules(self) -> SiteRules:
@@ -236,6 +237,10 @@ class _Plane:
         return serve_tcp(
             self._raw, circuit, self._admit, lambda: self._feed.table.by_id(circuit.id)
         )
+
+    def _admit(self, circuit: Circuit, peer: Peer) -> bool:
+        client = parse_address(peer.host)
+        return admit_tcp(circuit, client, self._wish.tcp, self._seen) is None
 
     async def serve_domain(self) -> int:
         def factory() -> asyncio.Protocol:

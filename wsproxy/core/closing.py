@@ -7,9 +7,11 @@
 The permit comes as ``permit_key`` or as the cookie a browser already has for the app.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from yarl import URL
 
 from wsproxy.core import permits
 from wsproxy.core.circuit import Circuit
@@ -71,6 +73,19 @@ class Context:
     origin: str = ""
     fetch_site: str = ""
     fetch_mode: str = ""
+
+
+def is_app(origin: str, ports: Collection[int], domain: str) -> bool:
+    """Whether a page of one of our own apps is asking; ``ports`` are those of open circuits.
+
+    On a laptop pages of this machine count as listed, and the apps are such pages.
+    """
+    try:
+        url = URL(origin)
+    except ValueError:
+        return False
+    below = bool(domain) and (url.host or "").endswith(domain.lower())
+    return below or url.port in ports
 
 
 def cookies_count(context: Context, own_origin: str, listed: bool) -> bool:

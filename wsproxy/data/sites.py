@@ -14,11 +14,8 @@ from uuid import UUID
 from wsproxy.core import hosts, setup
 from wsproxy.core.admission import (
     AdmissionRules,
-    SetupAddresses,
-    TcpAdmission,
     Visit,
     admit,
-    admit_tcp,
     unregistered_label,
     unregistered_port,
 )
@@ -34,7 +31,6 @@ from wsproxy.core.routing import RouteTable
 from wsproxy.core.selection import Health, failed, in_order, rests
 from wsproxy.core.setup import Keys, Page, Places
 from wsproxy.core.wire import SETUP_PATH, Version
-from wsproxy.data.accepted import Admit
 from wsproxy.data.site import Forward, Outcome, Plan, Refuse, Reply
 
 _SETUP_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -200,12 +196,3 @@ class WildcardSite(_Apps):
         if circuit is None:
             return Refuse(unregistered_label(label), Version.V2)
         return self._serve(circuit, head, peer)
-
-
-def tcp_admission(rule: TcpAdmission, seen: SetupAddresses) -> Admit:
-    """The same question for raw ports, which have no head to look at (design 9)."""
-
-    def may(circuit: Circuit, peer: Peer) -> bool:
-        return admit_tcp(circuit, client_address(peer.host, (), ()), rule, seen) is None
-
-    return may

@@ -38,6 +38,7 @@ from wsproxy.core.cors import Origins
 from wsproxy.core.negotiate import Form, app_form
 from wsproxy.core.permits import PermitRules, cookies
 from wsproxy.core.problem import Problem, ProblemError
+from wsproxy.core.routing import RouteTable
 from wsproxy.core.setup import Places
 from wsproxy.core.slots import LabelSlot, PortSlot, SlotWish
 from wsproxy.core.tokens import StartToken
@@ -48,6 +49,9 @@ log = logging.getLogger(__name__)
 
 class CircuitsLike(Protocol):
     """The part of ``circuits.Circuits`` that is used here."""
+
+    @property
+    def table(self) -> RouteTable: ...
 
     def find(
         self,
@@ -265,8 +269,11 @@ class _Ending:
             fetch_site=field_of("Sec-Fetch-Site", ""),
             fetch_mode=field_of("Sec-Fetch-Mode", ""),
         )
-        listed = self._part.origins.allow(context.origin)
-        if not closing.cookies_count(context, self._part.places.api.rstrip("/"), listed):
+        places, ports = self._part.places, self._part.circuits.table.ports()
+        listed = self._part.origins.allow(context.origin) and not closing.is_app(
+            context.origin, ports, places.domain
+        )
+        if not closing.cookies_count(context, places.api.rstrip("/"), listed):
             return []
         return list(cookies(request.headers.getall(hdrs.COOKIE, [])))
 
