@@ -138,6 +138,12 @@ def _parse_fields(raw: bytes, method: bytes) -> list[tuple[bytes, bytes]] | None
     return fields.pairs
 
 
+def _split_fields(raw: bytes) -> RawHeaders:
+    """The fields of a head that matches the grammar."""
+    lines = (line.partition(b":") for line in raw.split(b"\r\n")[1:-2])
+    return tuple((name, value.strip(b" \t")) for name, _, value in lines)
+
+
 def tokens(values: list[bytes]) -> list[bytes]:
     """The members of a comma list over all fields of that name, in lower case."""
     return [part.strip(b" \t").lower() for part in b",".join(values).split(b",") if part.strip()]
@@ -196,10 +202,8 @@ def read_request(raw: bytes) -> Request | Fault:
     if match is None:
         return malformed(explain(raw))
     method, target, minor = match.groups()
-    pairs = _parse_fields(raw, method)
-    if pairs is None:
-        return malformed("The head is not valid.")
-    headers = tuple(pairs)
+    parsed = _parse_fields(raw, method)
+    headers = _split_fields(raw) if parsed is None else tuple(parsed)
     seen = _noticed(headers)
     old = minor == b"0"
     if fault := _authority_fault(method, target, seen.get(b"host", []), old):
@@ -207,6 +211,8 @@ def read_request(raw: bytes) -> Request | Fault:
     body = _request_body(seen, old)
     if isinstance(body, Fault):
         return body
+    if parsed is None:
+        return malformed("The head is not valid.")
     head = RequestHead(
         method=method.decode("ascii"),
         target=target.decode("latin-1"),
@@ -284,8 +290,7 @@ def read_answer(raw: bytes, method: str) -> Answer | str:
     if match is None:
         return "the head of the answer is not valid HTTP/1"
     minor, code, reason = match.groups()
-    lines = (line.partition(b":") for line in raw.split(b"\r\n")[1:-2])
-    headers = tuple((name, value.strip(b" \t")) for name, _, value in lines)
+    headers = _split_fields(raw)
     seen = _noticed(headers)
     status = int(code)
     body = _answer_body(seen, status, method, minor == b"0")

@@ -49,7 +49,7 @@ async def connect(
     try:
         async with asyncio.timeout(rules.deadline):
             return await attempt.run()
-    except (OSError, UnicodeError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         return _failure(error, attempt, rules)
 
 

@@ -77,10 +77,10 @@ class Pool(Generic[C]):
 
         A failure when no place became free within ``deadline`` seconds.
         """
-        lane = self._lanes.setdefault(key, _Lane())
         try:
             async with asyncio.timeout(deadline):
                 while fresh or (connection := self.take(key, safe=safe)) is None:
+                    lane = self._lanes.setdefault(key, _Lane())  # while we waited it may have gone
                     self._evict(lane)
                     if advice(0, lane.taken, self._rules) is Advice.DIAL:
                         lane.taken += 1
