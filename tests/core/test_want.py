@@ -89,16 +89,17 @@ ADDRESS = Direct("10.0.0.5", 30001)
 
 
 @pytest.mark.parametrize(
-    ("session", "routes", "gone"),
+    ("session", "owner", "routes", "gone"),
     [
-        ("another", (ADDRESS,), True),
-        ("another", (replace(ADDRESS, generation="7"),), True),
-        ("another", (Direct("10.0.0.5", 30002),), False),
-        ("another", (ThroughManager("s", "a", "c"),), False),
-        (WANT.session_id, (ADDRESS,), False),
+        ("another", "another", (ADDRESS,), True),
+        ("another", "another", (replace(ADDRESS, generation="7"),), True),
+        ("another", WANT.owner, (ADDRESS,), False),  # one tenant sees only its own
+        ("another", "another", (Direct("10.0.0.5", 30002),), False),
+        ("another", "another", (ThroughManager("s", "a", "c"),), False),
+        (WANT.session_id, "another", (ADDRESS,), False),
     ],
 )
-def test_an_address_belongs_to_one_session(session, routes, gone):
+def test_an_address_belongs_to_one_tenant(session, owner, routes, gone):
     stale = replace(OPEN, routes=(ADDRESS, ThroughManager("s", "a", "c")))
-
-    assert displaces(replace(WANT, session_id=session, routes=routes), stale) is gone
+    want = replace(WANT, session_id=session, owner=owner, routes=routes)
+    assert displaces(want, stale) is gone

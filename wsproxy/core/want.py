@@ -113,10 +113,10 @@ def _same_slot(circuit: Circuit, want: Want) -> bool:
 def displaces(want: Want, circuit: Circuit) -> bool:
     """Whether the want shows that the circuit's container is gone (design 6, fencing).
 
-    A container's address belongs to one session at a time. When it is announced for another one,
-    whoever still points there would show one tenant's app to another.
+    A container's address belongs to one session at a time. When it is announced for another
+    tenant's, whoever still points there would show one tenant's app to another.
     """
-    if circuit.session_id == want.session_id:
+    if circuit.session_id == want.session_id or circuit.owner == want.owner:
         return False
     mine = {(route.host, route.port) for route in want.routes if isinstance(route, Direct)}
     theirs = {(route.host, route.port) for route in circuit.routes if isinstance(route, Direct)}

@@ -56,7 +56,7 @@ class Dialer:
     def _connect_rules(self, route: Direct) -> ConnectRules:
         rules = self._plain
         if route in self._rules.own:
-            rules = replace(rules, allow=None)
+            rules = replace(rules, allow=None, side=Side.MANAGER)
         if not route.tls:
             return rules
         if self._secure is None:

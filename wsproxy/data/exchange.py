@@ -77,7 +77,7 @@ class Exchange:
         self._site = site
         self._request = request
         self._forward = forward
-        self._outcome = Outcome(forward)
+        self._outcome = Outcome(forward, request.head.method, request.head.target)
         self._meter = engine.activity.meter(forward.circuit_id)
         self._tracker: Tracker | None = follow(request.body)
         self._held: list[bytes] | None = []  # body that may still be sent (again); None: it is gone
@@ -391,7 +391,7 @@ class Exchange:
         data = problem_bytes(
             problem,
             self._version,
-            form_for(head.values(b"accept")),
+            form_for(head.values(b"accept"), self._forward.form_of),
             close=not keep,
             bodyless=head.method == "HEAD",
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from wsproxy.core.circuit import Direct
 from wsproxy.core.front import DELETION_STATUSES, ended_session, owns
 from wsproxy.core.heads import Peer, RequestHead
+from wsproxy.core.negotiate import api_form
 from wsproxy.core.wire import Version
 from wsproxy.data.site import Forward, HandOver, Outcome, Plan
 
@@ -47,6 +48,7 @@ class FrontSite:
             routes=(self._behind,),
             request_headers=head.headers,
             version=self._version,
+            form_of=api_form,
             ends_session=ended_session(head.method, head.path),
         )
 

@@ -3,6 +3,7 @@
 The app's own answers never come from here.
 """
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from wsproxy.core.heads import RawHeaders
@@ -60,9 +61,9 @@ def problem_bytes(
     )
 
 
-def form_for(accept: list[str]) -> Form:
-    """The form that the Accept fields of a request ask for; HTML when there are none."""
-    return app_form(",".join(accept) if accept else None)
+def form_for(accept: list[str], form_of: Callable[[str | None], Form] = app_form) -> Form:
+    """The form that the Accept fields of a request ask for; on app ports HTML without any."""
+    return form_of(",".join(accept) if accept else None)
 
 
 def _phrase(status: int) -> bytes:

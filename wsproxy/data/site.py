@@ -13,6 +13,7 @@ from uuid import UUID
 from wsproxy.core.circuit import Route
 from wsproxy.core.failure import Failure
 from wsproxy.core.heads import Peer, RawHeaders, RequestHead
+from wsproxy.core.negotiate import Form, app_form
 from wsproxy.core.problem import Problem
 from wsproxy.core.wire import Version
 
@@ -32,6 +33,7 @@ class Forward:
     response_headers: RawHeaders = ()
     circuit_id: UUID | None = None
     target: str = ""  # request target for the upstream; "" = as the client sent it
+    form_of: Callable[[str | None], Form] = app_form  # of our own problems, by Accept
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Outcome:
     """How one exchange or tunnel ended; ``record`` always gets one (design 4)."""
 
     forward: Forward
+    method: str = ""
+    target: str = ""  # as the client sent it; may hold secrets
     route: Route | None = None
     status: int = 0  # of the answer the client saw; 0 = none
     failure: Failure | None = None
