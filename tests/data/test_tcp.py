@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +11,12 @@ import pytest
 from tests.data.raw_plane import listening, raw_plane
 from tests.support.apps import RawApp, eventually, raw_app, raw_client, unused_port
 from tests.support.circuits import circuit
-from wsproxy.core.circuit import Circuit, CloseReason, Direct, Protocol
+from wsproxy.core.circuit import Circuit, CloseReason, Direct, Protocol, Route
+from wsproxy.core.failure import Failure
 from wsproxy.core.heads import Peer
 from wsproxy.data.accepted import EARLY_LIMIT, Admit, Plane
-from wsproxy.data.tcp import serve_tcp
+from wsproxy.data.tcp import Held, serve_tcp
+from wsproxy.net.connect import Connected, Factory
 
 
 def everybody(circuit: Circuit, peer: Peer) -> bool:
@@ -226,3 +228,62 @@ async def test_d12_either_side_may_half_close(first):
             if first == "client":
                 assert await client.end() == b"got all"
             await eventually(lambda: app.links[0].received == b"all", "the app got it")
+
+
+class Early:
+    """A dialer that comes back only when something more has happened at the app's side."""
+
+    def __init__(self, plane: Plane, more: Callable[[Held], bool]) -> None:
+        self._dialer = plane.dialer
+        self._more = more
+        self.held: Held | None = None
+
+    async def dial(self, route: Route, factory: Factory) -> Connected | Failure:
+        outcome = await self._dialer.dial(route, factory)
+        assert not isinstance(outcome, Failure)
+        assert isinstance(outcome[1], Held)
+        held = self.held = outcome[1]
+        await eventually(lambda: self._more(held), "more happened")
+        return outcome
+
+
+async def test_what_the_app_says_before_the_relay_is_there_is_not_lost():
+    async def banner(link):
+        await link.send(b"220 ready\r\n")
+        link.writer.write_eof()
+        await link.end()
+
+    async with raw_app(banner) as app, raw_plane() as plane:
+        late = replace(plane, dialer=Early(plane, lambda held: held.early != b""))
+        async with listening(serve_tcp(late, tcp(to(app)), everybody)) as port:
+            async with raw_client(port) as client:
+                assert await client.end() == b"220 ready\r\n"
+                await client.send(b"quit")
+                client.half_close()
+                await eventually(lambda: app.links[0].received == b"quit", "the app heard it")
+
+
+async def test_an_app_that_ends_before_the_relay_is_there():
+    async def mute(link):
+        link.writer.write_eof()
+        await link.end()
+
+    async with raw_app(mute) as app, raw_plane() as plane:
+        late = replace(plane, dialer=Early(plane, lambda held: held.ended))
+        async with listening(serve_tcp(late, tcp(to(app)), everybody)) as port:
+            async with raw_client(port) as client:
+                assert await client.end() == b""
+
+
+async def test_stopping_while_a_way_is_being_opened_leaves_no_connection():
+    async with raw_app() as app, raw_plane() as plane:
+        early = Early(plane, lambda held: False)
+        late = replace(plane, dialer=early)
+        async with listening(serve_tcp(late, tcp(to(app)), everybody)) as port:
+            async with raw_client(port) as client:
+                link = await app.link()
+                await eventually(lambda: early.held is not None, "the app is connected")
+                await plane.tasks.close()
+                assert await link.end() == b""
+                with contextlib.suppress(ConnectionResetError):
+                    assert await client.end() == b""

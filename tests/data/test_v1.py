@@ -76,8 +76,8 @@ async def rig(*steps: Step, mode: Mode = Mode.API, **changes: Any) -> AsyncItera
                 gone.append((circuit, reason))
                 plane.open.end_circuit(circuit.id, reason)
 
-            rules = V1Rules(sleep=slept, **{"speech": 0.2, **changes})
             admit = changes.pop("admit", local_only)
+            rules = V1Rules(sleep=slept, **{"speech": 0.2, **changes})
             listener = V1Listener(plane, v1_circuit(), mode, drop, admit, rules)
             async with listening(listener) as port:
                 made = Rig(manager, plane, port, slept)
@@ -131,9 +131,11 @@ async def test_an_app_that_speaks_first_is_heard_before_the_client_says_anything
 
 async def test_an_upload_before_the_first_answer_is_held_back_and_whole():
     size = 24 << 20
+    go = asyncio.Event()
 
     async def after_all(manager, request):
         response = await streams._open(manager, request)
+        await go.wait()
         got = 0
         async for message in response:
             got += len(message.data)
@@ -142,7 +144,12 @@ async def test_an_upload_before_the_first_answer_is_held_back_and_whole():
         return response
 
     async with rig(after_all) as r, raw_client(r.port) as client:
-        await client.send(bytes(size))
+        sending = asyncio.get_running_loop().create_task(client.send(bytes(size)))
+        await asyncio.sleep(0.1)
+        assert not sending.done()
+        assert r.plane.activity.meter(circuit(1).id).bytes_in < size
+        go.set()
+        await sending
         assert await client.size(3) == b"all"
 
 
@@ -349,6 +356,69 @@ async def test_a_client_that_leaves_before_the_app_spoke_closes_the_tunnel():
             client.reset()
             await r.manager.ended.acquire()
         assert r.manager.close_codes == [1000]
+
+
+async def test_a_client_that_leaves_during_the_handshake_leaves_no_tunnel():
+    release = asyncio.Event()
+
+    async def slow(manager, request):
+        await release.wait()
+        return await streams.silent(manager, request)
+
+    async with rig(slow) as r:
+        async with raw_client(r.port) as client:
+            await client.send(GET)
+            await eventually(lambda: len(r.manager.requests) == 1, "the manager was asked")
+            client.reset()
+            await eventually(lambda: not r.plane.open.tunnels, "the client has left")
+        release.set()
+        await r.manager.ended.acquire()
+        assert bytes(r.manager.received) == b""
+
+
+async def test_stopping_during_the_handshake_ends_the_client():
+    async def never(manager, request):
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with rig(never) as r, raw_client(r.port) as client:
+        await client.send(GET)
+        await eventually(lambda: len(r.manager.requests) == 1, "the manager was asked")
+        await r.plane.tasks.close()
+        with contextlib.suppress(ConnectionResetError):
+            assert await client.end() == b""
+
+
+async def test_stopping_while_a_tunnel_is_on_trial_closes_it():
+    async with rig(streams.silent) as r, raw_client(r.port) as client:
+        await client.send(GET)
+        await eventually(lambda: bytes(r.manager.received) == GET, "the request arrived")
+        await r.plane.tasks.close()
+        with contextlib.suppress(ConnectionResetError):
+            assert await client.end() == b""
+        await r.manager.ended.acquire()
+
+
+async def test_who_is_not_admitted_gets_no_byte_and_no_tunnel():
+    async with rig(admit=lambda circuit, peer: False) as r:
+        assert await exchange(r.port, GET) == b""
+        assert r.manager.requests == []
+
+
+async def test_a_client_that_ends_before_the_tunnel_is_there_is_still_served():
+    release = asyncio.Event()
+
+    async def slow(manager, request):
+        await release.wait()
+        return await streams.answering(APP_SAYS)(manager, request)
+
+    async with rig(slow) as r, raw_client(r.port) as client:
+        await client.send(GET)
+        client.half_close()
+        await eventually(lambda: len(r.manager.requests) == 1, "the manager was asked")
+        await asyncio.sleep(0.02)
+        release.set()
+        assert await client.end() == APP_SAYS
 
 
 async def test_a_cut_tunnel_is_no_clean_end():

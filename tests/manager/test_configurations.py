@@ -12,7 +12,7 @@ THEIRS = replace(MINE, access_key="AK2")
 def test_the_same_configuration_keeps_its_token_and_takes_new_details():
     made = Configurations()
     first = made.put(MINE)
-    again = made.put(replace(MINE, api_version=9.0))
+    again = made.put(replace(MINE, api_version=9.0), by_client=True)
     assert (again.id, again.token) == (first.id, first.token)
     found = made.by_id(first.id)
     assert found is not None
@@ -39,13 +39,21 @@ def test_tokens_are_random():
 def test_what_legacy_tokens_mean():
     made = Configurations()
     assert made.latest() is None
-    one, other = made.put(MINE), made.put(THEIRS)
+    one, other = made.put(MINE, by_client=True), made.put(THEIRS, by_client=True)
     assert made.latest() == other
     assert made.by_access_key("AK") == one
     assert made.by_access_key("") is None
     session = Configuration("http://w", Mode.SESSION, session="AK9")
     made.put(session)
     assert made.by_access_key("AK9") is None
+
+
+def test_what_the_gateway_makes_itself_changes_nothing_a_client_said():
+    made = Configurations()
+    theirs = made.put(MINE, by_client=True)
+    assert made.put(replace(MINE, api_version=4.0)) == theirs
+    made.put(THEIRS)
+    assert made.latest() == theirs
 
 
 def test_the_one_unused_for_longest_is_forgotten():

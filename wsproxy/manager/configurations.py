@@ -7,7 +7,7 @@ that identifies a user is part of what is compared. They live in memory only: th
 import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wsproxy.core.configuration import Configuration, Mode
 
@@ -58,21 +58,26 @@ class Configurations:
     def __repr__(self) -> str:
         return f"Configurations({len(self)})"
 
-    def put(self, configuration: Configuration) -> Registered:
-        """Keep a configuration. A known one keeps id and token and takes the new details.
+    def put(self, configuration: Configuration, *, by_client: bool = False) -> Registered:
+        """Keep a configuration. A known one keeps its id and token.
 
-        Details are what is no identity: ``api_version`` after a manager's upgrade, ``auth_mode``.
+        ``by_client``: it came with ``/conf``; then a known one takes the new details, which are no
+        identity (``api_version`` after a manager's upgrade, ``auth_mode``). Those that the gateway
+        makes itself (design 5.6) change nothing that a client said.
         """
         known = self._by_id.get(self._by_identity.get(configuration.identity, ""))
         if known is None:
             registered = Registered(self._new_id(), configuration, self._new_token())
+        elif by_client:
+            registered = replace(known, configuration=configuration)
         else:
-            registered = Registered(known.id, configuration, known.token)
+            registered = known
         self._by_id.pop(registered.id, None)
         self._by_id[registered.id] = registered
         self._by_identity[configuration.identity] = registered.id
         self._by_token[_digest(registered.token)] = registered.id
-        self._latest = registered.id
+        if by_client:
+            self._latest = registered.id
         if len(self._by_id) > self._most:
             self.forget(next(iter(self._by_id)))
         return registered

@@ -6,21 +6,18 @@ the other. Works on any ``asyncio.Transport``: sockets, TLS, the tunnel through 
 """
 
 import asyncio
-import socket
-import struct
 import time
 from collections.abc import Callable
 
 from wsproxy.core.meter import Meter
 from wsproxy.core.relay import Action, Event, Party, RelayEnd, State, party_of, step
+from wsproxy.net.sockets import reset
 
 HIGH_WATER = 256 * 1024
 """Bytes that may wait in one side's write buffer before the other side is not read any more."""
 
 LINGER = 15.0
 """Seconds without progress after which a closed side that takes no bytes is aborted."""
-
-_RESET = struct.pack("ii", 1, 0)
 
 
 class _Half(asyncio.Protocol):
@@ -170,7 +167,7 @@ class Relay:
             self._error = error
             for half in self._open_halves():
                 if action is Action.CUT:
-                    _cut(half.transport)
+                    reset(half.transport)  # the peer sees an error, as without a gateway
                 else:
                     half.transport.close()
             self._watch()
@@ -218,14 +215,3 @@ def _limit_buffer(half: _Half) -> None:
         half.pause_writing()
     else:
         transport.set_write_buffer_limits(high=HIGH_WATER)
-
-
-def _cut(transport: asyncio.Transport) -> None:
-    """End so that the peer sees an error, as it would without a gateway in between."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        except OSError:
-            pass  # already gone: nothing left to tell
-    transport.abort()

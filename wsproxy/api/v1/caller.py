@@ -81,7 +81,7 @@ class Callers:
             return found
         if not self.legacy(request):
             return self.refusal(403)
-        if not len(self.configurations):
+        if self.configurations.latest() is None:
             return json_response({"code": 401})
         if token == LOCAL_TOKEN:
             found = self.configurations.latest()

@@ -122,7 +122,7 @@ class Control:
             return json_response({"code": 400, "msg": str(error)}, status=400)
         if (refused := self._foreign(configuration)) is not None:
             return refused
-        registered = self._configurations.put(configuration)
+        registered = self._configurations.put(configuration, by_client=True)
         classic = self._callers.legacy(request) and not self._callers.rules.remote
         return json_response({"token": LOCAL_TOKEN if classic else registered.token})
 
