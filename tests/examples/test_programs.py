@@ -8,10 +8,17 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from tests.sim.conftest import USER, simulated
+from tests.sim.fakes import FakeLab
+from wsproxy import app
+from wsproxy.cli.demo import settings_of
+from wsproxy.sim import stage as staging
+from wsproxy.sim import transfer
 from wsproxy.sim.site import Site
-from wsproxy.sim.stage import free_port
+from wsproxy.sim.stage import Stage, free_port
+from wsproxy.sim.visitor import new_http
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ROOT = EXAMPLES.parent
@@ -73,9 +80,9 @@ async def healthy():
     async def about(request: web.Request) -> web.Response:
         return web.json_response({"api_version": "v2", "advertise_address": "http://x"})
 
-    app = web.Application()
-    app.add_routes([web.get("/status", about)])
-    site = await Site(app).start()
+    proxy = web.Application()
+    proxy.add_routes([web.get("/status", about)])
+    site = await Site(proxy).start()
     yield site.url
     await site.close()
 
@@ -100,3 +107,47 @@ async def ask_doctor(directory: Path, *addresses: str) -> tuple[int, str]:
     command.chmod(0o755)
     path = f"{directory}{os.pathsep}{os.environ['PATH']}"
     return await run("sh", str(EXAMPLES / "address_doctor.sh"), *addresses, PATH=path)
+
+
+@pytest.fixture
+async def staged_gateway(monkeypatch):
+    """The demo's stage without JupyterLab, and a gateway that serves it."""
+    monkeypatch.setattr(staging, "JupyterLab", FakeLab)
+    port = free_port()
+    gateway = f"http://127.0.0.1:{port}"
+    async with staging.staged(gateway) as stage, app.running(settings_of(stage, port)):
+        yield stage, gateway
+
+
+async def open_app(stage: Stage, gateway: str, session: str, name: str) -> tuple[int, str]:
+    keys = {
+        "BACKEND_ENDPOINT": stage.installation.endpoint,
+        "BACKEND_ACCESS_KEY": stage.user.access_key,
+        "BACKEND_SECRET_KEY": stage.user.secret_key,
+    }
+    script = str(EXAMPLES / "open_app.py")
+    variables = keys | ({"WSPROXY_GATEWAY": gateway} if gateway else {})
+    return await run(sys.executable, script, session, name, **variables)
+
+
+@pytest.mark.parametrize(("session", "version"), [("alpha", "v1"), ("beta", "v2"), ("gamma", "v1")])
+async def test_open_app_opens_in_the_version_that_holds(staged_gateway, session, version):
+    stage, gateway = staged_gateway
+    code, printed = await open_app(stage, gateway, session, "files")
+    assert code == 0, printed
+    said, _reason, place = printed.split()
+    assert said == version
+    async with new_http() as http, http.get(URL(place, encoded=True)) as answer:
+        assert "The shelf" in await answer.text()
+    code, printed = await open_app(stage, gateway, session, "sshd")
+    assert code == 0, printed
+    host, _, port = printed.split()[2].rpartition(":")
+    await transfer.echo(host, int(port), b"through " + session.encode())
+
+
+async def test_open_app_says_why_not(staged_gateway):
+    stage, gateway = staged_gateway
+    code, printed = await open_app(stage, gateway, "alpha", "nosuch")
+    assert (code, "[app-not-found]" in printed) == (1, True)
+    code, printed = await open_app(stage, "", "alpha", "files")
+    assert (code, "v1 holds (address-not-set)" in printed) == (1, True)

@@ -114,6 +114,13 @@ class TestSessions:
         assert (status, slug(document)) == (404, "too-many-sessions-matched")
         assert len(document["data"]["matches"]) == 2
 
+    async def test_matching_finds_by_the_start_of_a_name_or_id(self, sim):
+        for start in ("wo", str(sim.session.id)[:8]):
+            _, document = await ask(sim, "GET", f"/session/_/match?id={start}")
+            assert [one["id"] for one in document["matches"]] == [str(sim.session.id)]
+        assert await ask(sim, "GET", "/session/_/match?id=ork") == (200, {"matches": []})
+        assert await ask(sim, "GET", "/session/_/match?id=wo", OTHER) == (200, {"matches": []})
+
     async def test_deleting_ends_serving_tunnels_and_containers(self, sim):
         target = "/stream/session/work/tcpproxy?app=echo"
         url = sim.running.endpoint + target

@@ -44,6 +44,7 @@ class Manager:
             [
                 web.get("/", self.about),
                 web.get("/scaling-groups/{group}/wsproxy-version", self.wsproxy_version),
+                web.get("/session/_/match", self.match),
                 web.get("/session/{session}", self.show),
                 web.delete("/session/{session}", self.delete),
                 web.post("/session/{session}/start-service", self.start_service),
@@ -63,6 +64,13 @@ class Manager:
         if group is None:
             raise FaultError(documents.NO_GROUP)
         return self._json({"wsproxy_version": await self.status.version(group.address)})
+
+    async def match(self, request: web.Request) -> web.Response:
+        """Sessions of the caller whose id or name starts with ``id``."""
+        caller = self.authenticator.caller(request)
+        found = self.world.matching(request.query.get("id", ""), caller.access_key)
+        listed = [{"id": str(one.id), "name": one.name, "status": one.status} for one in found]
+        return self._json({"matches": listed})
 
     async def show(self, request: web.Request) -> web.Response:
         caller = self.authenticator.caller(request)

@@ -125,3 +125,12 @@ class World:
         if len(named) > 1:
             raise TooManyMatches(named)
         return named[0] if named else None
+
+    def matching(self, start: str, owner: str) -> list[Session]:
+        """The owner's sessions whose id or name starts so."""
+        return [
+            session
+            for session in self.sessions.values()
+            if session.owner == owner
+            and (str(session.id).startswith(start) or session.name.startswith(start))
+        ]
