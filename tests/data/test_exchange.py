@@ -12,13 +12,12 @@ from tests.support.apps import (
     raw_client,
 )
 from tests.support.gateway import gateway
+from tests.support.messages import EXPECTING, GET, eventually_ends
 from wsproxy.core.heads import Peer, RequestHead
 from wsproxy.core.problem import Problem
 from wsproxy.core.wire import Version
 from wsproxy.data.rules import EngineRules
 from wsproxy.data.site import Plan, Refuse, Reply
-
-GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
 async def test_a_request_and_its_answer_pass():
@@ -63,108 +62,6 @@ async def test_a_counted_body_passes_untouched_in_pieces():
         assert meter.last_user_bytes > 0
 
 
-CHUNKS = b"5;a=b\r\nhello\r\n0A\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n"
-
-
-@pytest.mark.parametrize("split", [1, 3, 17, 1000])
-async def test_case_76_chunks_pass_verbatim_both_ways(split: int):
-    async def app_script(link: AppLink) -> None:
-        await link.until(b"X-Sum: 1\r\n\r\n")
-        await link.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n")
-        for at in range(0, len(CHUNKS), split):
-            await link.send(CHUNKS[at : at + split])
-
-    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
-        head = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-        await client.send(head)
-        for at in range(0, len(CHUNKS), split):
-            await client.send(CHUNKS[at : at + split])
-        answer = await client.head()
-        assert b"Transfer-Encoding: chunked\r\n" in answer
-        assert b"Trailer: X-Sum\r\n" in answer
-        assert await client.size(len(CHUNKS)) == CHUNKS
-        link = await app.link()
-        seen, _, body = link.received.partition(b"\r\n\r\n")
-        assert body == CHUNKS
-        assert seen.count(b"Transfer-Encoding: chunked") == 1
-
-
-async def test_d19_no_framing_is_invented_for_a_request_without_a_body():
-    async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
-        await client.send(GET)
-        await client.answer()
-        seen = (await app.link()).received.lower()
-        for name in (b"transfer-encoding", b"content-length", b"content-type", b"accept"):
-            assert name not in seen
-        assert b"user-agent" not in seen
-
-
-async def test_d19_hop_by_hop_fields_are_removed_both_ways():
-    answer = (
-        b"HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Private\r\nX-Private: 1\r\nKeep-Alive: 5\r\n"
-        b"Content-Length: 2\r\n\r\nok"
-    )
-    async with raw_app(answering(answer)) as app, gateway(app) as gw:
-        async with raw_client(gw.port) as client:
-            await client.send(
-                b"GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, X-Secret, Host\r\n"
-                b"X-Secret: 1\r\nTE: trailers\r\nKeep-Alive: 9\r\nUpgrade: foo\r\n"
-                b"Proxy-Authorization: x\r\nX-Kept: 1\r\n\r\n"
-            )
-            head, _ = await client.answer()
-            assert b"Private" not in head
-            assert b"eep-" not in head
-            seen = (await app.link()).received
-            for name in (b"Secret", b"TE:", b"Keep-", b"Upgrade", b"Proxy-", b"Connection"):
-                assert name not in seen
-            assert b"X-Kept: 1\r\n" in seen
-            assert b"Host: h\r\n" in seen
-
-
-async def test_case_74_d04_repeated_fields_pass_both_ways():
-    answer = (
-        b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nLink: x\r\nSet-Cookie: b=2\r\nset-cookie: c=3\r\n"
-        b"Link: y\r\nContent-Length: 2\r\n\r\nok"
-    )
-    async with raw_app(answering(answer)) as app, gateway(app) as gw:
-        async with raw_client(gw.port) as client:
-            await client.send(
-                b"GET / HTTP/1.1\r\nHost: h\r\nCookie: a=1\r\nX: 1\r\nCookie: b=2\r\nX: 2\r\n\r\n"
-            )
-            head, _ = await client.answer()
-            wanted = (
-                b"Set-Cookie: a=1\r\nLink: x\r\nSet-Cookie: b=2\r\nset-cookie: c=3\r\nLink: y\r\n"
-            )
-            assert wanted in head
-            seen = (await app.link()).received
-            assert b"Cookie: a=1\r\nX: 1\r\nCookie: b=2\r\nX: 2\r\n" in seen
-
-
-async def test_case_76_d02_a_redirect_of_the_app_is_not_followed():
-    answer = (
-        b"HTTP/1.1 302 Found\r\nLocation: http://other.example/\r\nSet-Cookie: s=1\r\n"
-        b"Content-Length: 0\r\n\r\n"
-    )
-    async with raw_app(answering(answer)) as app, gateway(app) as gw:
-        async with raw_client(gw.port) as client:
-            await client.send(GET)
-            head, _ = await client.answer()
-            assert head.startswith(b"HTTP/1.1 302 Found\r\n")
-            assert b"Location: http://other.example/\r\nSet-Cookie: s=1\r\n" in head
-            assert len(app.links) == 1
-
-
-async def test_case_76_compressed_bytes_pass_as_they_are():
-    body = bytes(range(256)) * 40
-    answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
-    async with raw_app(answering(answer + body)) as app, gateway(app) as gw:
-        async with raw_client(gw.port) as client:
-            await client.send(GET)
-            head, received = await client.answer()
-            assert b"Content-Encoding: gzip\r\n" in head
-            assert received == body
-
-
 @pytest.mark.parametrize(
     ("method", "answer"),
     [
@@ -189,44 +86,12 @@ async def test_answers_without_a_body_keep_the_connection(method: bytes, answer:
             assert len(app.links) == 1
 
 
-async def test_case_76_a_body_until_the_end_of_the_connection():
-    async def app_script(link: AppLink) -> None:
-        await link.head()
-        await link.send(b"HTTP/1.1 200 OK\r\nServer: s\r\n\r\nfirst ")
-        await link.send(b"second")
-
-    async with raw_app(app_script) as app, gateway(app) as gw:
-        answer = await exchange(gw.port, GET)
-        head, _, body = answer.partition(b"\r\n\r\n")
-        assert body == b"first second"
-        assert b"Connection: close" in head
-        assert b"chunked" not in head
-
-
-@pytest.mark.parametrize("code", [b"100 Continue", b"102 Processing", b"103 Early Hints"])
-async def test_d19_interim_answers_pass(code: bytes):
-    async def app_script(link: AppLink) -> None:
-        await link.head()
-        await link.send(b"HTTP/1.1 " + code + b"\r\nLink: </a>\r\nLink: </b>\r\n\r\n")
-        await link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-
-    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
-        await client.send(GET)
-        interim = await client.head()
-        assert interim == b"HTTP/1.1 " + code + b"\r\nLink: </a>\r\nLink: </b>\r\n\r\n"
-        _, body = await client.answer()
-        assert body == b"ok"
-
-
 async def test_interim_and_final_answer_in_one_piece():
     both = b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     async with raw_app(answering(both)) as app, gateway(app) as gw, raw_client(gw.port) as client:
         await client.send(GET)
         assert b"103 Early" in await client.head()
         assert (await client.answer())[1] == b"ok"
-
-
-EXPECTING = b"PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
 
 
 async def test_expect_is_answered_by_the_app():
@@ -243,20 +108,6 @@ async def test_expect_is_answered_by_the_app():
         await client.send(b"body")
         assert (await client.head()).startswith(b"HTTP/1.1 201 Created\r\n")
         assert b"Expect: 100-continue\r\n" in app.received
-
-
-async def test_d19_expect_that_the_app_ignores_does_not_hang():
-    async def app_script(link: AppLink) -> None:
-        await link.until(b"body")
-        await link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-
-    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
-        await client.send(EXPECTING)
-        link = await app.link()
-        await eventually(lambda: b"\r\n\r\n" in link.received)
-        assert client.received == b""
-        await client.send(b"body")  # the client's own timer
-        assert (await client.answer())[1] == b"ok"
 
 
 async def test_expect_that_the_app_refuses():
@@ -282,11 +133,6 @@ async def test_an_early_answer_arrives_while_the_upload_runs():
         await client.send(b"x" * 100_000)  # what was on its way does not turn into a reset
         assert await client.end() == b""
         await (await app.link()).ended.wait()
-
-
-async def eventually_ends(link: AppLink, end: bytes) -> None:
-    while not link.received.endswith(end):
-        await link.size(len(link.received) + 1)
 
 
 async def test_pipelined_requests_are_answered_in_order():
@@ -319,16 +165,6 @@ async def test_a_body_and_the_next_request_in_one_piece():
         assert first.endswith(b"\r\n\r\nabcPOST /b")
         assert second.endswith(b"\r\n\r\n0\r\n\r\nGET /x")
         assert third.endswith(b"\r\n\r\n")
-
-
-async def test_d20_the_connection_to_the_app_is_kept():
-    async with raw_app() as app, gateway(app) as gw:
-        for _ in range(2):
-            async with raw_client(gw.port) as client:
-                for _ in range(5):
-                    await client.send(GET)
-                    await client.answer()
-        assert len(app.links) == 1
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tests.support.apps import (
     unused_port,
 )
 from tests.support.gateway import CIRCUIT, gateway, to
+from tests.support.messages import JSON_GET
 from wsproxy.core.circuit import CloseReason, Direct, ThroughManager
 from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.core.pooling import PoolRules
@@ -23,7 +24,6 @@ from wsproxy.data.dial import DialRules
 from wsproxy.data.rules import EngineRules
 from wsproxy.net.connect import Connected, ConnectRules, Factory, connect
 
-GET = b"GET /x HTTP/1.1\r\nHost: h\r\nAccept: application/json\r\n\r\n"
 MANAGER = ThroughManager("s", "app", "c")
 
 
@@ -39,39 +39,6 @@ class Streams:
         if isinstance(self.target, Failure):
             return self.target
         return await connect(self.target.host, self.target.port, factory, ConnectRules())
-
-
-async def test_case_77_d07_a_dead_container_is_a_502_problem():
-    dead = Direct("127.0.0.1", await unused_port())
-    async with gateway(dead) as gw, raw_client(gw.port) as client:
-        for _ in range(2):  # the connection stays
-            await client.send(GET)
-            head, body = await client.answer()
-            assert head.startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
-            assert b"probs/appproxy/container-connection-refused" in body
-            assert b"X-BackendAI-Wsproxy-Version: v2\r\n" in head
-        outcome = await gw.site.outcome()
-        assert outcome.status == 502
-        assert outcome.failures == [(dead, outcome.failure)]
-        assert outcome.failure is not None
-        assert (outcome.failure.kind, outcome.failure.side) == (FailureKind.REFUSED, Side.APP)
-
-
-async def test_d07_a_dead_container_for_a_browser_is_a_502_page():
-    async with gateway(Direct("127.0.0.1", await unused_port())) as gw:
-        request = b"GET / HTTP/1.1\r\nHost: h\r\nAccept: text/html\r\nConnection: close\r\n\r\n"
-        answer = await exchange(gw.port, request)
-        assert answer.startswith(b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html")
-        assert answer.endswith(b"</html>")
-
-
-async def test_case_77_no_route_is_a_503_with_retry_after():
-    async with gateway() as gw, raw_client(gw.port) as client:
-        await client.send(GET)
-        head, body = await client.answer()
-        assert head.startswith(b"HTTP/1.1 503 ")
-        assert b"Retry-After: 5\r\n" in head
-        assert b"worker-not-available" in body
 
 
 async def test_the_next_route_is_tried_when_one_cannot_be_connected():
@@ -91,7 +58,7 @@ async def test_the_fall_back_goes_through_the_manager_and_says_v1():
         streams = Streams(to(app))
         async with gateway(dead, MANAGER, streams=streams) as gw:
             async with raw_client(gw.port) as client:
-                await client.send(GET)
+                await client.send(JSON_GET)
                 head, body = await client.answer()
                 assert body == b"ok"
                 assert b"X-BackendAI-Wsproxy-Version: v1\r\n" in head
@@ -110,7 +77,7 @@ async def test_the_fall_back_goes_through_the_manager_and_says_v1():
 async def test_a_fall_back_that_fails(streams: Streams | None, status: int, code: bytes):
     dead = Direct("127.0.0.1", await unused_port())
     async with gateway(dead, MANAGER, streams=streams) as gw, raw_client(gw.port) as client:
-        await client.send(GET)
+        await client.send(JSON_GET)
         head, body = await client.answer()
         assert head.startswith(b"HTTP/1.1 %d " % status)
         assert code in body
@@ -120,7 +87,7 @@ async def test_a_fall_back_that_fails(streams: Streams | None, status: int, code
 async def test_a_target_that_is_not_allowed_is_never_connected():
     rules = DialRules(allow=lambda address: False)
     async with raw_app() as app, gateway(app, dial=rules) as gw, raw_client(gw.port) as client:
-        await client.send(GET)
+        await client.send(JSON_GET)
         head, body = await client.answer()
         assert head.startswith(b"HTTP/1.1 403 ")
         assert b"target-not-allowed" in body
@@ -133,7 +100,7 @@ async def close_at_once(link: AppLink) -> None:
 
 async def test_an_app_that_closes_without_an_answer_is_502_and_not_asked_again():
     async with raw_app(close_at_once) as app, gateway(app) as gw, raw_client(gw.port) as client:
-        await client.send(GET)
+        await client.send(JSON_GET)
         head, body = await client.answer()
         assert head.startswith(b"HTTP/1.1 502 ")
         assert b"app-closed-early" in body
@@ -150,7 +117,7 @@ async def answer_once(link: AppLink) -> None:
 async def test_a_kept_connection_that_the_app_closes_is_retried_for_safe_methods():
     async with raw_app(answer_once) as app, gateway(app) as gw, raw_client(gw.port) as client:
         for _ in range(2):
-            await client.send(GET)
+            await client.send(JSON_GET)
             assert (await client.answer())[1] == b"ok"
         assert len(app.links) == 2
         outcome = await gw.site.outcome(1)
@@ -160,7 +127,7 @@ async def test_a_kept_connection_that_the_app_closes_is_retried_for_safe_methods
 
 async def test_a_kept_connection_that_the_app_closes_is_not_retried_for_others():
     async with raw_app(answer_once) as app, gateway(app) as gw, raw_client(gw.port) as client:
-        await client.send(GET)
+        await client.send(JSON_GET)
         await client.answer()
         await client.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
         head, _ = await client.answer()
@@ -170,7 +137,7 @@ async def test_a_kept_connection_that_the_app_closes_is_not_retried_for_others()
 
 async def test_a_kept_connection_that_was_closed_meanwhile_is_not_used():
     async with raw_app(answering()) as app, gateway(app) as gw, raw_client(gw.port) as client:
-        await client.send(GET)
+        await client.send(JSON_GET)
         await client.answer()
         await app.links[0].close()
         await eventually(lambda: "open=0" in repr(gw.engine.pool))
@@ -181,11 +148,11 @@ async def test_a_kept_connection_that_was_closed_meanwhile_is_not_used():
 
 async def test_an_app_that_speaks_unasked_loses_its_connection():
     async with raw_app(answering()) as app, gateway(app) as gw, raw_client(gw.port) as client:
-        await client.send(GET)
+        await client.send(JSON_GET)
         await client.answer()
         await app.links[0].send(OK)
         await app.links[0].ended.wait()
-        await client.send(GET)
+        await client.send(JSON_GET)
         assert (await client.answer())[1] == b"ok"
         assert len(app.links) == 2
 
@@ -213,7 +180,7 @@ async def test_an_answer_that_is_not_http_is_a_502(answer: bytes):
         await link.send(answer)
 
     async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
-        await client.send(GET)
+        await client.send(JSON_GET)
         head, body = await client.answer()
         assert head.startswith(b"HTTP/1.1 502 ")
         assert b"app-malformed" in body
@@ -240,7 +207,7 @@ async def test_an_answer_that_is_cut_is_seen_as_cut(start: bytes, by_reset: bool
             link.reset()
 
     async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
-        await client.send(GET)
+        await client.send(JSON_GET)
         await client.head()
         await client.until(b"abc")
         go.set()
@@ -262,7 +229,7 @@ async def test_a_body_without_length_that_is_reset_is_a_reset():
         link.reset()
 
     async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
-        await client.send(GET)
+        await client.send(JSON_GET)
         await client.until(b"abc")
         go.set()
         with pytest.raises(ConnectionResetError):
@@ -276,66 +243,10 @@ async def test_bad_chunks_of_an_answer_cut_it():
         await link.until(b"go")
 
     async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
-        await client.send(GET)
+        await client.send(JSON_GET)
         await client.until(b"abc\r\n")
         await app.links[0].send(b"nonsense\r\n")
         assert await client.end() == b""
-
-
-async def test_a_client_that_leaves_a_quiet_stream_is_noticed_at_once_d21():
-    async def app_script(link: AppLink) -> None:
-        await link.head()
-        await link.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
-        await link.end()
-
-    async with raw_app(app_script) as app, gateway(app) as gw:
-        async with raw_client(gw.port) as client:
-            await client.send(GET)
-            await client.head()
-        await asyncio.wait_for(app.links[0].ended.wait(), 2)
-        outcome = await gw.site.outcome()
-        assert outcome.failure is not None
-        assert outcome.failure.side is Side.CLIENT
-        assert outcome.failures == []
-
-
-@pytest.mark.parametrize("how", ["close", "reset"])
-async def test_d21_a_client_that_leaves_before_the_answer(how: str):
-    async with raw_app(just_read) as app, gateway(app) as gw:
-        async with raw_client(gw.port) as client:
-            await client.send(GET)
-            link = await app.link()
-            await eventually(lambda: link.received.endswith(b"\r\n\r\n"))
-            if how == "reset":
-                client.reset()
-        await asyncio.wait_for(link.ended.wait(), 2)
-        assert (await gw.site.outcome()).status == 0
-
-
-async def test_three_clients_that_abort_harm_nobody_o7():
-    """Observed 7: upstream then answered 503 to everybody."""
-
-    async def app_script(link: AppLink) -> None:
-        await link.head()
-        if b"/slow" in link.received:
-            await link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nabc")
-            await link.end()
-        else:
-            await link.send(OK)
-
-    async with raw_app(app_script) as app, gateway(app) as gw:
-        for number in range(3):
-            async with raw_client(gw.port) as client:
-                await client.send(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
-                await client.until(b"abc")
-                client.reset()
-            outcome = await gw.site.outcome(number)
-            assert outcome.failures == []
-            assert outcome.failure is not None
-            assert outcome.failure.side is Side.CLIENT
-        async with raw_client(gw.port) as client:
-            await client.send(GET)
-            assert (await client.answer())[1] == b"ok"
 
 
 async def test_a_client_that_leaves_while_we_dial():
@@ -349,7 +260,7 @@ async def test_a_client_that_leaves_while_we_dial():
 
     async with gateway(MANAGER, streams=Slow()) as gw:
         async with raw_client(gw.port) as client:
-            await client.send(GET)
+            await client.send(JSON_GET)
             await gate.wait()
         outcome = await gw.site.outcome()
         assert outcome.failure is not None
@@ -359,25 +270,12 @@ async def test_a_client_that_leaves_while_we_dial():
 async def test_a_first_byte_that_is_late_is_a_504():
     async with raw_app(just_read) as app, gateway(app, rules=EngineRules(first_byte=0.05)) as gw:
         async with raw_client(gw.port) as client:
-            await client.send(GET)
+            await client.send(JSON_GET)
             head, body = await client.answer()
             assert head.startswith(b"HTTP/1.1 504 ")
             assert b"app-silent" in body
             await (await app.link()).ended.wait()
             assert (await gw.site.outcome()).failures[0][1].side is Side.APP
-
-
-async def test_d03_the_first_byte_deadline_does_not_cut_a_slow_answer():
-    async def app_script(link: AppLink) -> None:
-        await link.head()
-        await link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
-        await asyncio.sleep(0.3)
-        await link.send(b"k")
-
-    async with raw_app(app_script) as app, gateway(app, rules=EngineRules(first_byte=0.1)) as gw:
-        async with raw_client(gw.port) as client:
-            await client.send(GET)
-            assert (await client.answer())[1] == b"ok"
 
 
 async def test_an_upload_that_stops_is_a_408():
@@ -398,7 +296,9 @@ async def test_the_total_deadline(begun: bool):
         await link.end()
 
     async with raw_app(app_script) as app, gateway(app, rules=EngineRules(total=0.1)) as gw:
-        answer = await exchange(gw.port, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        answer = await exchange(
+            gw.port, JSON_GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        )
         assert answer.startswith(b"HTTP/1.1 200 " if begun else b"HTTP/1.1 504 ")
         outcome = await gw.site.outcome()
         assert outcome.failure is not None
@@ -410,9 +310,9 @@ async def test_waiting_for_a_place_has_its_own_deadline():
     rules = EngineRules(pool=PoolRules(total=1), slot_wait=0.1)
     async with raw_app(just_read) as app, gateway(app, rules=rules) as gw:
         async with raw_client(gw.port) as first, raw_client(gw.port) as second:
-            await first.send(GET)
+            await first.send(JSON_GET)
             await app.link()
-            await second.send(GET)
+            await second.send(JSON_GET)
             head, body = await second.answer()
             assert head.startswith(b"HTTP/1.1 503 ")
             assert b"app-busy" in body
@@ -432,9 +332,9 @@ async def test_who_waits_for_a_place_gets_it():
     rules = EngineRules(pool=PoolRules(total=1))
     async with raw_app(app_script) as app, gateway(app, rules=rules) as gw:
         async with raw_client(gw.port) as first, raw_client(gw.port) as second:
-            await first.send(GET)
+            await first.send(JSON_GET)
             await app.link()
-            await second.send(GET)
+            await second.send(JSON_GET)
             await eventually(lambda: len(gw.site.heads) == 2)
             app.script = answering()
             go.set()
@@ -454,7 +354,7 @@ async def test_the_end_of_a_circuit_ends_its_exchanges(begun: bool):
         await link.end()
 
     async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
-        await client.send(GET)
+        await client.send(JSON_GET)
         link = await app.link()
         await eventually(lambda: link.received.endswith(b"\r\n\r\n"))
         if begun:
@@ -509,7 +409,7 @@ async def test_back_pressure_to_a_client_that_does_not_read():
         await link.end()
 
     async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
-        await client.send(GET)
+        await client.send(JSON_GET)
         meter = gw.engine.activity.meter(CIRCUIT)
         await eventually(lambda: meter.bytes_out > 0)
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]

@@ -8,9 +8,13 @@ from types import ModuleType
 import pytest
 import uvloop
 
+from tests.conformance import test_http_engine as conformance
 from tests.data import test_bad_input, test_exchange, test_failures, test_listeners, test_upgrade
+from tests.regressions import test_http_engine as regressions
 
 MODULES: tuple[ModuleType, ...] = (
+    conformance,
+    regressions,
     test_bad_input,
     test_exchange,
     test_failures,
@@ -33,7 +37,7 @@ def plain_tests() -> list[Test]:
     ]
 
 
-@pytest.mark.parametrize("test", plain_tests(), ids=lambda test: test.__name__)
+@pytest.mark.parametrize("test", plain_tests(), ids=lambda test: str(test.__name__))
 def test_on_uvloop(test: Test):
     async def main() -> None:
         await test()

@@ -1,0 +1,139 @@
+"""P 11 cases 74 to 78 as far as the HTTP engine decides them, through real sockets."""
+
+import pytest
+
+from tests.support.apps import AppLink, answering, exchange, raw_app, raw_client, unused_port
+from tests.support.gateway import gateway
+from tests.support.messages import CHUNKS, GET, JSON_GET, UPGRADE, echo_after_101
+from wsproxy.core.circuit import Direct
+from wsproxy.core.failure import FailureKind, Side
+
+
+@pytest.mark.parametrize("split", [1, 3, 17, 1000])
+async def test_case_76_chunks_pass_verbatim_both_ways(split: int):
+    async def app_script(link: AppLink) -> None:
+        await link.until(b"X-Sum: 1\r\n\r\n")
+        await link.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n")
+        for at in range(0, len(CHUNKS), split):
+            await link.send(CHUNKS[at : at + split])
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        head = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        await client.send(head)
+        for at in range(0, len(CHUNKS), split):
+            await client.send(CHUNKS[at : at + split])
+        answer = await client.head()
+        assert b"Transfer-Encoding: chunked\r\n" in answer
+        assert b"Trailer: X-Sum\r\n" in answer
+        assert await client.size(len(CHUNKS)) == CHUNKS
+        link = await app.link()
+        seen, _, body = link.received.partition(b"\r\n\r\n")
+        assert body == CHUNKS
+        assert seen.count(b"Transfer-Encoding: chunked") == 1
+
+
+async def test_case_74_d04_repeated_fields_pass_both_ways():
+    answer = (
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nLink: x\r\nSet-Cookie: b=2\r\nset-cookie: c=3\r\n"
+        b"Link: y\r\nContent-Length: 2\r\n\r\nok"
+    )
+    async with raw_app(answering(answer)) as app, gateway(app) as gw:
+        async with raw_client(gw.port) as client:
+            await client.send(
+                b"GET / HTTP/1.1\r\nHost: h\r\nCookie: a=1\r\nX: 1\r\nCookie: b=2\r\nX: 2\r\n\r\n"
+            )
+            head, _ = await client.answer()
+            wanted = (
+                b"Set-Cookie: a=1\r\nLink: x\r\nSet-Cookie: b=2\r\nset-cookie: c=3\r\nLink: y\r\n"
+            )
+            assert wanted in head
+            seen = (await app.link()).received
+            assert b"Cookie: a=1\r\nX: 1\r\nCookie: b=2\r\nX: 2\r\n" in seen
+
+
+async def test_case_76_d02_a_redirect_of_the_app_is_not_followed():
+    answer = (
+        b"HTTP/1.1 302 Found\r\nLocation: http://other.example/\r\nSet-Cookie: s=1\r\n"
+        b"Content-Length: 0\r\n\r\n"
+    )
+    async with raw_app(answering(answer)) as app, gateway(app) as gw:
+        async with raw_client(gw.port) as client:
+            await client.send(GET)
+            head, _ = await client.answer()
+            assert head.startswith(b"HTTP/1.1 302 Found\r\n")
+            assert b"Location: http://other.example/\r\nSet-Cookie: s=1\r\n" in head
+            assert len(app.links) == 1
+
+
+async def test_case_76_compressed_bytes_pass_as_they_are():
+    body = bytes(range(256)) * 40
+    answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with raw_app(answering(answer + body)) as app, gateway(app) as gw:
+        async with raw_client(gw.port) as client:
+            await client.send(GET)
+            head, received = await client.answer()
+            assert b"Content-Encoding: gzip\r\n" in head
+            assert received == body
+
+
+async def test_case_76_a_body_until_the_end_of_the_connection():
+    async def app_script(link: AppLink) -> None:
+        await link.head()
+        await link.send(b"HTTP/1.1 200 OK\r\nServer: s\r\n\r\nfirst ")
+        await link.send(b"second")
+
+    async with raw_app(app_script) as app, gateway(app) as gw:
+        answer = await exchange(gw.port, GET)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert body == b"first second"
+        assert b"Connection: close" in head
+        assert b"chunked" not in head
+
+
+async def test_case_77_d07_a_dead_container_is_a_502_problem():
+    dead = Direct("127.0.0.1", await unused_port())
+    async with gateway(dead) as gw, raw_client(gw.port) as client:
+        for _ in range(2):  # the connection stays
+            await client.send(JSON_GET)
+            head, body = await client.answer()
+            assert head.startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
+            assert b"probs/appproxy/container-connection-refused" in body
+            assert b"X-BackendAI-Wsproxy-Version: v2\r\n" in head
+        outcome = await gw.site.outcome()
+        assert outcome.status == 502
+        assert outcome.failures == [(dead, outcome.failure)]
+        assert outcome.failure is not None
+        assert (outcome.failure.kind, outcome.failure.side) == (FailureKind.REFUSED, Side.APP)
+
+
+async def test_case_77_no_route_is_a_503_with_retry_after():
+    async with gateway() as gw, raw_client(gw.port) as client:
+        await client.send(JSON_GET)
+        head, body = await client.answer()
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: 5\r\n" in head
+        assert b"worker-not-available" in body
+
+
+async def test_case_78_d05_the_apps_handshake_passes():
+    async with raw_app(echo_after_101) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        gw.site.response_headers = ((b"X-Renewed", b"1"),)
+        await client.send(UPGRADE)
+        head = await client.head()
+        assert head.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+        assert b"Sec-WebSocket-Protocol: chat.v2\r\n" in head
+        assert b"Set-Cookie: s=1\r\n" in head
+        assert b"X-Renewed: 1\r\n" in head
+        assert b"X-BackendAI-Wsproxy-Version: v2\r\n" in head
+        assert head.count(b"Upgrade: websocket\r\n") == 1
+        assert b"Connection: Upgrade\r\n" in head
+        assert await client.until(b"app") == b"early from app"
+        await client.send(b"hello")
+        assert await client.until(b">") == b"<hello>"
+        seen = await app.links[0].head()
+        for line in UPGRADE.split(b"\r\n")[1:]:
+            assert line in seen or line.startswith(b"Connection")
+        assert b"Connection: Upgrade\r\n" in seen
+        await client.close()
+        outcome = await gw.site.outcome()
+        assert (outcome.status, outcome.upgraded, outcome.failure) == (101, True, None)
