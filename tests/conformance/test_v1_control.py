@@ -590,6 +590,13 @@ async def test_the_webui_in_a_browser_opens_and_terminates():
         assert (await g.proxy(action="delete"))[1] == {"code": 404}
 
 
+@pytest.mark.parametrize("session", ["a%0Ab", "x" * 300])
+async def test_a_session_id_that_is_none_is_refused(session):
+    async with v1_gateway() as g:
+        await g.conf()
+        assert (await g.add(session=session))["code"] == 400
+
+
 async def test_ports_are_served_only_while_they_are_owned():
     async with v1_gateway() as g:
         await g.conf()

@@ -255,6 +255,19 @@ async def test_other_clients_are_retried_silently_and_what_they_said_is_said_aga
         assert r.plane.activity.meter(circuit(1).id).bytes_in == len(SSH)
 
 
+async def test_a_client_that_left_is_not_retried_for():
+    async with rig(streams.status(500)) as r:
+        r.slept.go.clear()
+        async with raw_client(r.port) as client:
+            await client.send(SSH)
+            await eventually(lambda: bool(r.slept.pauses), "it waits for the next try")
+            client.reset()
+            await eventually(lambda: not r.plane.open.tunnels, "the client has left")
+        r.slept.go.set()
+        await eventually(lambda: not len(r.plane.tasks), "nobody waits any more")
+        assert len(r.manager.requests) == 1
+
+
 async def test_other_clients_are_closed_without_a_byte_in_the_end():
     async with rig(streams.status(500)) as r:
         assert await exchange(r.port, SSH) == b""

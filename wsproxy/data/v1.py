@@ -169,7 +169,7 @@ class V1Connection(Accepted):
 
     async def serve(self) -> None:
         for attempt in count():
-            trouble = await self._attempt()
+            trouble = None if self.gone else await self._attempt()
             if trouble is None or self.gone:
                 return
             verdict = judge(trouble, self._listener.mode)
