@@ -15,7 +15,7 @@ from wsproxy.cli.main import main as wsproxy
 from wsproxy.config.reference import page as settings
 from wsproxy.core.problem import CATALOGUE
 from wsproxy.core.wire import PROBLEM_TYPE_BASE
-from wsproxy.observe.metrics import COUNTERS, GAUGES, HISTOGRAMS
+from wsproxy.observe.metrics import COUNTERS, GAUGES, HISTOGRAMS, WATCHED
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -63,7 +63,7 @@ def errors() -> str:
 
 
 def metrics() -> str:
-    kinds = {"counter": COUNTERS, "gauge": GAUGES, "histogram": HISTOGRAMS}
+    kinds = {"counter": {**COUNTERS, **WATCHED}, "gauge": GAUGES, "histogram": HISTOGRAMS}
     lines = [METRICS]
     for kind, rows in kinds.items():
         for name, (meaning, labels) in rows.items():

@@ -112,6 +112,14 @@ def test_a_client_that_leaves_is_no_warning(side: str, level: str) -> None:
     assert (document["message"], document["failure"]) == ("tunnel", "cut")
 
 
+def test_a_connection_whose_head_nobody_reads_has_no_target() -> None:
+    stream = written("json")
+    logs.log_access(logs.Access("", "", 0, "v1", 2.0, app="sshd", upgraded=True))
+    document = json.loads(stream.getvalue())
+    assert document["app"] == "sshd"
+    assert not {"method", "target", "status"} & document.keys()
+
+
 def test_access_records_can_be_switched_off_by_level() -> None:
     stream = written(level="error")
     logs.log_access(logs.Access("GET", "/", 200, "v2", 1.0))

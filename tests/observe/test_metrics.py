@@ -2,7 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from wsproxy.observe.metrics import COUNTERS, GAUGES, HISTOGRAMS, Metrics
+from wsproxy.observe.metrics import COUNTERS, GAUGES, HISTOGRAMS, WATCHED, Metrics
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -63,11 +63,13 @@ def test_gauges_ask_when_they_are_read() -> None:
 
 def test_bytes_both_ways() -> None:
     metrics = Metrics()
-    metrics.moved(10, 20)
-    metrics.moved(1, 2)
+    totals = [10, 20]
+    metrics.watch_bytes(lambda: (totals[0], totals[1]))
+    assert samples(metrics)["wsproxy_bytes_total", ("to-app",)] == 10
+    totals[0] = 11
     found = samples(metrics)
     assert found["wsproxy_bytes_total", ("to-app",)] == 11
-    assert found["wsproxy_bytes_total", ("to-client",)] == 22
+    assert found["wsproxy_bytes_total", ("to-client",)] == 20
 
 
 def test_two_gateways_in_one_process_count_apart() -> None:
@@ -77,7 +79,7 @@ def test_two_gateways_in_one_process_count_apart() -> None:
 
 
 def test_labels_are_from_small_sets() -> None:
-    rows = {**COUNTERS, **GAUGES, **HISTOGRAMS}
+    rows = {**COUNTERS, **GAUGES, **HISTOGRAMS, **WATCHED}
     labels = {label for _, names in rows.values() for label in names}
     assert labels == {"version", "outcome", "kind", "side", "reason", "way", "protocol"}
     assert all(name.startswith(("wsproxy_", "appproxy_")) for name in rows)

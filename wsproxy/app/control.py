@@ -1,5 +1,7 @@
 """What the control API serves: both dialects, the version report, management, health."""
 
+from collections.abc import Awaitable, Callable
+
 from wsproxy.api import versions
 from wsproxy.api.cross_origin import CrossOriginRules
 from wsproxy.api.endpoint import Endpoint
@@ -16,13 +18,15 @@ from wsproxy.core.confaccess import ConfRules
 from wsproxy.core.configuration import Configuration
 from wsproxy.core.portpool import parse_pool
 from wsproxy.core.setup import Places
-from wsproxy.core.version import Policy
+from wsproxy.core.version import Observation, Policy, judge
 from wsproxy.manager.front import FrontVersions
 from wsproxy.manager.groups import Groups, LayeredGroups, ManagerGroups, SettingsGroups
 from wsproxy.manager.requests import ManagerClient
 from wsproxy.manager.versions import VersionReports
 from wsproxy.net.asking import Asker, AskRules
 from wsproxy.net.probe import Probe, ProbeRules, asking
+
+Question = Callable[[str], Awaitable[Observation]]
 
 
 class ControlPart:
@@ -84,7 +88,17 @@ class ControlPart:
     def _probe(self) -> Probe[str]:
         policy = self._settings.policy
         asker = Asker(AskRules(deadline=policy.probe_deadline))
-        return Probe(asking(asker), ProbeRules(keep=policy.probe_cache))
+        return Probe(self._counted(asking(asker)), ProbeRules(keep=policy.probe_cache))
+
+    def _counted(self, question: Question) -> Question:
+        """Ask, and count what was found by its reason."""
+
+        async def ask(address: str) -> Observation:
+            seen = await question(address)
+            self._traffic.metrics.probe(judge(seen).reason)
+            return seen
+
+        return ask
 
     def _front_versions(self) -> FrontVersions | None:
         settings = self._settings

@@ -1,7 +1,7 @@
 """State, circuits and the data plane of one node, put together."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from uuid import uuid4
 
 from yarl import URL
@@ -14,11 +14,13 @@ from wsproxy.config.settings import Settings
 from wsproxy.core.admission import SetupAddresses, TcpAdmission, admit_tcp
 from wsproxy.core.circuit import Circuit, CloseReason, PortListener, ThroughManager
 from wsproxy.core.clientip import parse_address
+from wsproxy.core.collection import CollectionRules
 from wsproxy.core.configuration import Mode
 from wsproxy.core.heads import Peer
 from wsproxy.core.routing import RouteTable
 from wsproxy.core.setup import Places
 from wsproxy.core.targets import Listening
+from wsproxy.core.wire import Version
 from wsproxy.data.accepted import Plane
 from wsproxy.data.activity import Activity
 from wsproxy.data.client import serve
@@ -58,6 +60,7 @@ class Traffic:
             self.activity,
             self.engine.tasks,
             per_client=settings.limits.connections_per_client,
+            left=lambda circuit, seconds: self._witness.connection_left(circuit, seconds),
         )
         self.tls = rules.tls_context(settings)
         factories = Factories(http=self._http, tcp=self._tcp, v1=self._v1)
@@ -66,11 +69,17 @@ class Traffic:
         self.feed = Feed(self.store, node=uuid4().hex)
         limits = CircuitRules(per_session=settings.limits.circuits_per_session)
         self.circuits = Circuits(self.store, self.feed, self.listeners, limits)
-        self.collector = Collector(self.circuits, self.activity.meters.get)
+        unused = CollectionRules(unused=settings.limits.unused_circuit)
+        self.collector = Collector(self.circuits, self.activity.meters.get, unused)
+        self.metrics = metrics
         self._witness = OutcomeWitness(metrics, self.collector)
         self.setup_addresses = SetupAddresses()
         self._routes = Routes(time.time)
         self.feed.on_change(self._forget)
+        self.feed.on_change(self._witness.table_changed)
+        metrics.watch_bytes(self.activity.carried)
+        for version in Version:
+            metrics.watch_circuits(version.value, self._counting(version))
 
     async def begin(self, places: Places) -> None:
         """Read the state; from now on circuits can be opened."""
@@ -86,6 +95,9 @@ class Traffic:
         await self.streams.close()
         await self.feed.close()
         await self.store.close()
+
+    def _counting(self, version: Version) -> Callable[[], int]:
+        return lambda: sum(one.version is version for one in self.table().all())
 
     def table(self) -> RouteTable:
         return self.circuits.table

@@ -52,6 +52,7 @@ class Plane:
     tasks: Tasks
     wall: Callable[[], float] = time.time
     per_client: int = 0
+    left: Callable[[Circuit, float], None] | None = None  # one has ended; seconds it lasted
 
 
 class Accepted(asyncio.Protocol):
@@ -69,6 +70,7 @@ class Accepted(asyncio.Protocol):
         self._admit = admit
         self._address = ""
         self._inside = False
+        self._began = 0.0
         self._relay: Relay | None = None
 
     def __repr__(self) -> str:
@@ -154,7 +156,8 @@ class Accepted(asyncio.Protocol):
         self._inside = True
         opened.tunnels.add(self)
         opened.enter(self.circuit.id, self)
-        self.meter.connection_opened(self.plane.wall())
+        self._began = self.plane.wall()
+        self.meter.connection_opened(self._began)
         count = opened.arrived(self._address)
         return not self.plane.per_client or count <= self.plane.per_client
 
@@ -165,7 +168,10 @@ class Accepted(asyncio.Protocol):
             opened.tunnels.discard(self)
             opened.leave(self.circuit.id, self)
             opened.departed(self._address)
-            self.meter.connection_closed(self.plane.wall())
+            now = self.plane.wall()
+            self.meter.connection_closed(now)
+            if self.plane.left is not None:
+                self.plane.left(self.circuit, now - self._began)
 
     async def _serve(self) -> None:
         try:

@@ -14,6 +14,8 @@ class Activity:
         self._meters: dict[UUID, Meter] = {}
         self.front = Meter()
         """Traffic without a circuit (front mode)."""
+        self._ended_in = 0
+        self._ended_out = 0
 
     @property
     def meters(self) -> Mapping[UUID, Meter]:
@@ -30,7 +32,17 @@ class Activity:
 
     def drop(self, circuit_id: UUID) -> Meter | None:
         """Forget a circuit that has ended; what it carried, if anything."""
-        return self._meters.pop(circuit_id, None)
+        meter = self._meters.pop(circuit_id, None)
+        if meter is not None:
+            self._ended_in += meter.bytes_in
+            self._ended_out += meter.bytes_out
+        return meter
+
+    def carried(self) -> tuple[int, int]:
+        """All bytes to apps and to clients since the start, ended circuits included."""
+        known = [self.front, *self._meters.values()]
+        to_apps = self._ended_in + sum(meter.bytes_in for meter in known)
+        return to_apps, self._ended_out + sum(meter.bytes_out for meter in known)
 
     def seen(self, now: float) -> None:
         """Move the first clock of every circuit with an open connection; called on a timer."""

@@ -85,6 +85,7 @@ def event(logger: logging.Logger, level: int, message: str, **fields: Any) -> No
 class Access:
     """One finished exchange or tunnel, for the access log. Names no client and no query.
 
+    ``method`` and ``target`` are empty for TCP apps and v1 listeners, where nobody reads a head.
     ``seconds`` is the duration; ``status`` 0 means that no answer was sent; ``failure`` and
     ``side`` are those of ``core.failure``, or "".
     """
@@ -106,13 +107,12 @@ def log_access(access: Access) -> None:
     level = logging.WARNING if access.side in ("gateway", "manager", "app") else logging.INFO
     if not access_log.isEnabledFor(level):
         return
-    fields: dict[str, Any] = {
-        "method": printable(access.method, 20),
-        "target": safe_url(access.target),
-        "status": access.status,
-        "version": access.version,
-        "ms": round(access.seconds * 1000, 1),
-    }
+    fields: dict[str, Any] = {}
+    if access.method:
+        fields["method"] = printable(access.method, 20)
+        fields["target"] = safe_url(access.target)
+        fields["status"] = access.status
+    fields |= {"version": access.version, "ms": round(access.seconds * 1000, 1)}
     optional = {
         "circuit": access.circuit,
         "app": printable(access.app, 60),

@@ -6,7 +6,7 @@ when they are read, so the data path never touches them.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -14,8 +14,11 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
     generate_latest,
 )
+from prometheus_client.metrics_core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from wsproxy import __version__
 
@@ -29,7 +32,6 @@ COUNTERS: Rows = {
     "wsproxy_tunnels": ("Finished tunnels, WebSocket and TCP", ("version",)),
     "wsproxy_failures": ("Failures, and whose they were", ("kind", "side")),
     "wsproxy_probes": ("Probes of group addresses", ("reason",)),
-    "wsproxy_bytes": ("Bytes between clients and apps", ("way",)),
     "appproxy_requests_received_http": ("HTTP requests", ()),
     "appproxy_responses_sent_http": ("HTTP answers", ()),
     "appproxy_circuits_created": ("Circuits opened", ("protocol",)),
@@ -40,6 +42,9 @@ GAUGES: Rows = {
     "wsproxy_connections_open": ("Open client connections", ()),
     "appproxy_alive_circuits": ("Open circuits", ()),
 }
+WATCHED: Rows = {"wsproxy_bytes": ("Bytes between clients and apps", ("way",))}
+"""Counters whose value is kept elsewhere and asked for."""
+
 HISTOGRAMS: Rows = {
     "appproxy_proxy_request_iteration_duration_http": ("Seconds of an HTTP exchange", ()),
 }
@@ -89,10 +94,9 @@ class Metrics:
         """A group's address was asked; the code of the version report, statuses by class."""
         self._counters["wsproxy_probes"].labels(_STATUS_OF_REASON.sub(r"-\1xx", reason)).inc()
 
-    def moved(self, to_app: int, to_client: int) -> None:
-        """Bytes since the last call; called at the end of a connection and on a timer."""
-        self._counters["wsproxy_bytes"].labels("to-app").inc(to_app)
-        self._counters["wsproxy_bytes"].labels("to-client").inc(to_client)
+    def watch_bytes(self, totals: Callable[[], tuple[int, int]]) -> None:
+        """``totals`` (to apps, to clients; they only grow) is asked at every scrape."""
+        self._registry.register(_Bytes(totals))
 
     def circuit_opened(self, protocol: str) -> None:
         self._counters["appproxy_circuits_created"].labels(protocol).inc()
@@ -109,3 +113,18 @@ class Metrics:
     def text(self) -> tuple[bytes, str]:
         """The exposition, and its Content-Type."""
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+
+class _Bytes(Collector):
+    """A counter that asks."""
+
+    def __init__(self, totals: Callable[[], tuple[int, int]]) -> None:
+        self._totals = totals
+
+    def collect(self) -> Iterator[Metric]:
+        name = "wsproxy_bytes"
+        text, labels = WATCHED[name]
+        family = CounterMetricFamily(name, text, labels=labels)
+        for way, total in zip(("to-app", "to-client"), self._totals(), strict=True):
+            family.add_metric([way], total)
+        yield family
