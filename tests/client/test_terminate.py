@@ -305,7 +305,7 @@ class TestTime:
         gateway.hold = asyncio.Event()
         async with Client(manager.api(), gateway.url) as client:
             task = asyncio.get_running_loop().create_task(client.terminate(ONE))
-            await eventually(lambda: gateway.asked)
+            await eventually(lambda: bool(gateway.asked))
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

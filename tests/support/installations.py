@@ -114,7 +114,8 @@ class SmallManager:
                 return _good({"version": "v9.20250722", "manager": "26.8.1"})
             case ["session", *rest], _:
                 return await self._of_session(request, who, rest)
-        return UNKNOWN_PATH
+            case _:
+                return UNKNOWN_PATH
 
     async def _of_session(self, request: web.Request, who: str, parts: list[str]) -> Answer:
         match parts, request.method:
@@ -129,7 +130,8 @@ class SmallManager:
                 return _good({"status": "RUNNING"}) if len(found) == 1 else NO_SESSION
             case [reference, "start-service"], "POST":
                 return self.start if self._find(reference, who) else NO_SESSION
-        return UNKNOWN_PATH
+            case _:
+                return UNKNOWN_PATH
 
     def _matches(self, prefix: str, who: str) -> list[dict[str, str]]:
         return [
@@ -227,7 +229,8 @@ class SmallGateway:
                     return _good({"success": False, "code": 403})
                 count = self.circuits.pop(("v2", session), 0)
                 return _good({"success": count > 0, "code": 200 if count else 404})
-        return 404, b"{}"
+            case _:
+                return 404, b"{}"
 
 
 @contextlib.asynccontextmanager
