@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import cast
 from uuid import uuid4
 
 import pytest
@@ -38,8 +39,22 @@ SWITCH = b"HTTP/1.1 101 OK\r\nUpgrade: x\r\n\r\n"
 class Raw(asyncio.Protocol):
     """Stands for a raw tunnel: greets and stays."""
 
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.write(b"raw")  # type: ignore[attr-defined]
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.write(b"raw")
+        self._engine.open.tunnels.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._engine.open.gone(self)
+
+    def end(self, reason: CloseReason) -> None:
+        self.transport.close()
+
+    def abort(self) -> None:
+        self.transport.abort()
 
 
 class Node:
@@ -48,7 +63,7 @@ class Node:
     def __init__(self) -> None:
         self.engine = Engine(Dialer(DialRules()))
         self.sites: dict[str, PassSite] = {}
-        factories = Factories(self.http, lambda circuit: Raw, lambda circuit: Raw)
+        factories = Factories(self.http, self.raw, self.raw)
         self.listeners = Listeners(self.engine, factories)
 
     def http(self, circuit: Circuit) -> Factory:
@@ -58,6 +73,9 @@ class Node:
         )
         self.sites[str(circuit.id)] = site
         return serve(self.engine, site)
+
+    def raw(self, circuit: Circuit) -> Factory:
+        return lambda: Raw(self.engine)
 
     async def open(self, app: RawApp, host: str = "127.0.0.1", **changes: object) -> Circuit:
         opened = await self.listeners.open(circuit_to(app, host, **changes))

@@ -9,7 +9,14 @@ import pytest
 import uvloop
 
 from tests.conformance import test_http_engine as conformance
-from tests.data import test_bad_input, test_exchange, test_failures, test_listeners, test_upgrade
+from tests.data import (
+    test_bad_input,
+    test_exchange,
+    test_failures,
+    test_listeners,
+    test_tls,
+    test_upgrade,
+)
 from tests.regressions import test_http_engine as regressions
 
 MODULES: tuple[ModuleType, ...] = (
@@ -19,6 +26,7 @@ MODULES: tuple[ModuleType, ...] = (
     test_exchange,
     test_failures,
     test_listeners,
+    test_tls,
     test_upgrade,
 )
 """Their tests without arguments are run."""

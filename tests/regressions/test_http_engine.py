@@ -236,11 +236,29 @@ async def test_bug_tunnels_take_no_place_of_the_pool():
             assert len(gw.engine.open.tunnels) == 2
 
 
-async def test_d23_the_end_of_a_circuit_ends_its_tunnels():
-    async with raw_app(echo_after_101) as app, gateway(app) as gw, raw_client(gw.port) as client:
+async def test_d23_the_end_of_a_circuit_ends_its_tunnels_with_a_reason():
+    async def app_script(link: AppLink) -> None:
+        await link.head()
+        await link.send(SWITCH + b"\x82\x05hello")
+        await link.end()
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
         await client.send(UPGRADE)
-        await client.until(b"app")
+        await client.until(b"hello")
         assert gw.engine.activity.meter(CIRCUIT).connections == 1
         assert gw.engine.open.end_circuit(CIRCUIT, CloseReason.SESSION_ENDED) == 1
-        await client.end()
+        assert await client.end() == b"\x88\x0f\x03\xe9session-ended"
         await asyncio.wait_for(app.links[0].ended.wait(), 2)
+
+
+async def test_d23_no_reason_is_put_into_the_middle_of_a_frame():
+    async def app_script(link: AppLink) -> None:
+        await link.head()
+        await link.send(SWITCH + b"\x82\x09hello")
+        await link.end()
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        await client.send(UPGRADE)
+        await client.until(b"hello")
+        assert gw.engine.open.end_circuit(CIRCUIT, CloseReason.SESSION_ENDED) == 1
+        assert await client.end() == b""

@@ -275,7 +275,8 @@ class Exchange:
         self._stop()
         given = self._client.hand_over()
         tunnel = Tunnel(self._engine, self._site, self._outcome, self._meter, given.address)
-        tunnel.run(Ends(given.transport, transport, given.unread, rest))
+        websocket = self._request.upgrade.lower() == b"websocket"
+        tunnel.run(Ends(given.transport, transport, given.unread, rest, websocket))
 
     def app_failed(self, failure: Failure) -> None:
         self._app = None

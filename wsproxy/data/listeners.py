@@ -25,7 +25,7 @@ FLUSH = 5.0
 """Seconds that a closed connection gets to take what was written to it."""
 
 _LOOK = 0.1
-"""Seconds between two looks at raw connections while draining; they do not report their end."""
+"""Seconds between two looks at what is still open while draining."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,9 @@ class _Accepted:
 
     def add(self, transport: asyncio.Transport) -> None:
         if len(self._transports) >= self._look_at:
-            self._transports = set(self.open())
+            self._transports = {one for one in self._transports if not one.is_closing()}
             self._look_at = 2 * len(self._transports) + 64
         self._transports.add(transport)
-
-    def open(self) -> list[asyncio.Transport]:
-        return [one for one in self._transports if not one.is_closing()]
 
     def close(self) -> None:
         """What was written still leaves, but nobody is waited for longer than ``FLUSH``."""
@@ -95,12 +92,11 @@ class _Arrival(asyncio.Protocol):
 
 @dataclass(slots=True)
 class _Port:
-    """One bound listener. ``raw``: its connections are bytes, not HTTP exchanges."""
+    """One bound listener."""
 
     servers: list[asyncio.Server]
     sockets: list[socket.socket]
     accepted: _Accepted
-    raw: bool = False
 
     @property
     def alive(self) -> bool:
@@ -162,7 +158,7 @@ class Listeners:
         opened = replace(circuit, listener=replace(wanted, port=port))
         factory = self._factories.of(opened)
         tls = None if raw else self._tls
-        self._ports[circuit.id] = await self._accept(sockets, factory, tls, raw=raw)
+        self._ports[circuit.id] = await self._accept(sockets, factory, tls)
         return opened
 
     async def close(self, circuit: Circuit, reason: CloseReason) -> None:
@@ -219,8 +215,6 @@ class Listeners:
         sockets: list[socket.socket],
         factory: Factory,
         tls: SSLContext | None,
-        *,
-        raw: bool = False,
     ) -> _Port:
         accepted = _Accepted()
         loop = asyncio.get_running_loop()
@@ -230,7 +224,7 @@ class Listeners:
             )
             for sock in sockets
         ]
-        return _Port(servers, sockets, accepted, raw)
+        return _Port(servers, sockets, accepted)
 
     # -- the end
 
@@ -250,32 +244,20 @@ class Listeners:
             client.drain()
         await self._until(lambda: not connections.clients, loop.time() + grace / 2)
         await self._end_tunnels(end - loop.time())
-        await self._until(lambda: not (connections.clients or self._tunnels()), end)
+        await self._until(lambda: not (connections.clients or connections.tunnels), end)
         await self.close_all()
 
-    def _tunnels(self) -> list[Callable[[], None]]:
-        """How to end each tunnel that is open, upgraded and raw ones."""
-        upgraded = [
-            lambda tunnel=tunnel: tunnel.end(CloseReason.SHUTDOWN)
-            for tunnel in self._engine.open.tunnels
-        ]
-        raw = [one for port in self._all_ports() if port.raw for one in port.accepted.open()]
-        return [*upgraded, *(transport.close for transport in raw)]
-
     async def _end_tunnels(self, left: float) -> None:
-        tunnels = self._tunnels()
-        if not tunnels:
-            return
-        pause = min(0.05, max(0.0, left) * 0.5 / len(tunnels))
-        for end in tunnels:
-            end()
-            await asyncio.sleep(pause)
+        """Upgraded and raw ones; spread, so that not all clients come back at one moment."""
+        tunnels = list(self._engine.open.tunnels)
+        for tunnel in tunnels:
+            tunnel.end(CloseReason.SHUTDOWN)
+            await asyncio.sleep(min(0.05, max(0.0, left) * 0.5 / len(tunnels)))
 
     async def _until(self, condition: Callable[[], bool], deadline: float) -> None:
         loop = asyncio.get_running_loop()
         while not condition() and loop.time() < deadline:
-            left = deadline - loop.time()
-            await self._engine.open.something_gone(min(left, _LOOK))
+            await self._engine.open.something_gone(min(deadline - loop.time(), _LOOK))
 
     async def close_all(self) -> None:
         """Abort everything that is still open. Idempotent."""

@@ -2,24 +2,51 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any, cast
 
 from wsproxy.core.circuit import CloseReason
 from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.core.meter import Meter
 from wsproxy.core.relay import Party, RelayEnd
+from wsproxy.core.wstrail import FrameTrail, close_frame
 from wsproxy.data.engine import Engine, record
 from wsproxy.data.site import Outcome, Site
 from wsproxy.net.pump import Relay
 
 
+class _Followed:
+    """A transport to a WebSocket client that notes where the frames written to it end."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.trail = FrameTrail()
+        self._transport = transport
+        self._write = transport.write
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        self.trail.feed(data)
+        self._write(data)
+
+    def goodbye(self, reason: CloseReason) -> None:
+        """Close with a reason, if no frame is half sent (design 5.10)."""
+        if self.trail.between and not self.trail.closed and not self._transport.is_closing():
+            self._write(close_frame(reason))
+
+
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """The two transports of a tunnel, and what was read from them before it began."""
+    """The two transports of a tunnel, and what was read from them before it began.
+
+    ``websocket``: the client can be told why a tunnel ends.
+    """
 
     client: asyncio.Transport
     app: asyncio.Transport
     from_client: bytes = b""
     from_app: bytes = b""
+    websocket: bool = False
 
 
 class Tunnel:
@@ -34,14 +61,19 @@ class Tunnel:
         self._meter = meter
         self._address = address
         self._relay: Relay | None = None
+        self._followed: _Followed | None = None
 
     def __repr__(self) -> str:
         return f"Tunnel({self._outcome.forward.circuit_id}, {self._relay!r})"
 
     def run(self, ends: Ends) -> None:
         """Take both transports over; ends by itself."""
+        client = ends.client
+        if ends.websocket:
+            self._followed = _Followed(client)
+            client = cast(asyncio.Transport, self._followed)
         self._relay = Relay(
-            ends.client,
+            client,
             ends.app,
             self._meter,
             self._ended,
@@ -54,6 +86,8 @@ class Tunnel:
 
     def end(self, reason: CloseReason) -> None:
         """The circuit ends: both sides are closed, what was written still leaves."""
+        if self._followed is not None:
+            self._followed.goodbye(reason)
         if self._relay is not None:
             self._relay.close()
 
