@@ -145,6 +145,8 @@ def _print_commands(story: Story) -> None:
         f"  export BACKEND_ACCESS_KEY={stage.user.access_key}",
         f"  export BACKEND_SECRET_KEY={stage.user.secret_key}",
         f"  wsproxy version broken --gateway {story.gateway}",
+        f"  wsproxy status {stage.installation.world.groups['broken'].address}",
+        f"  wsproxy open beta jupyter --gateway {story.gateway}",
         f"  wsproxy terminate alpha --gateway {story.gateway}",
         "Ctrl-C ends everything.",
     )
