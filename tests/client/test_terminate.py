@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -274,19 +275,29 @@ class TestTime:
             assert result.circuits.fault is not None
             assert result.circuits.fault.code == "gateway-silent"
 
-    async def test_a_manager_that_is_slow_with_names_is_not_waited_for(
+    async def test_without_time_no_gateway_is_asked(
         self, manager: SmallManager, gateway: SmallGateway
+    ):
+        rules = ClientRules(deletion=DeletionRules(call=0.0))
+        [result] = await terminate(manager.api(), ONE, gateway=gateway.url, rules=rules)
+        assert result.session == DELETED and gateway.asked == []
+        assert result.circuits.fault is not None
+        assert result.circuits.fault.code == "gateway-silent"
+
+    @pytest.mark.parametrize("path", ["_/match", "login-check"])
+    async def test_a_manager_that_is_slow_with_names_is_not_waited_for(
+        self, manager: SmallManager, gateway: SmallGateway, path
     ):
         held = asyncio.Event()
 
         async def slow(request):
-            if "_/match" in request.path:
+            if path in request.path:
                 await held.wait()
             return await manager.handle(request)
 
         rules = ClientRules(deletion=DeletionRules(lookup=0.1))
         async with serving(slow) as url:
-            who = Configuration(url, Mode.API, "AKUSER", "secret-of-the-user", api_version=8)
+            who = replace(manager.login(), endpoint=url)
             [result] = await terminate(who, "one", gateway=gateway.url, rules=rules)
             held.set()
         assert result == Terminated("one", DELETED, NONE)
