@@ -1,5 +1,8 @@
 """Plain HTTP through the engine: what the app saw, and what the client saw, byte by byte."""
 
+import asyncio
+from typing import cast
+
 import pytest
 
 from tests.support.apps import (
@@ -17,7 +20,7 @@ from wsproxy.core.heads import Peer, RequestHead
 from wsproxy.core.problem import Problem
 from wsproxy.core.wire import Version
 from wsproxy.data.rules import EngineRules
-from wsproxy.data.site import Plan, Refuse, Reply
+from wsproxy.data.site import HandOver, Plan, Refuse, Reply
 
 
 async def test_a_request_and_its_answer_pass():
@@ -372,3 +375,46 @@ async def test_upstreams_of_other_families(host: str, tmp_path):
         async with raw_client(gw.port) as client:
             await client.send(GET)
             assert (await client.answer())[1] == b"ok"
+
+
+@pytest.mark.parametrize("cut", [1, 10, 20, 25, 26, 27])
+async def test_a_head_in_two_pieces(cut: int):
+    async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
+        await client.send(GET[:cut])
+        await eventually(lambda: f"unread={cut}" in repr(gw.engine.open.clients))
+        await client.send(GET[cut:])
+        assert (await client.answer())[1] == b"ok"
+
+
+async def test_a_connection_that_is_handed_over_takes_every_byte_along():
+    class Other(asyncio.Protocol):
+        received = b""
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = cast(asyncio.Transport, transport)
+
+        def data_received(self, data: bytes) -> None:
+            Other.received += data
+            if Other.received.endswith(b"!"):
+                self.transport.write(b"other")
+                self.transport.close()
+
+    async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
+        gw.site.planner = lambda head, peer: HandOver(Other)
+        await client.send(GET + b"more")
+        await eventually(lambda: not gw.engine.open.clients)
+        await client.send(b"!")
+        assert await client.end() == b"other"
+        assert Other.received == GET + b"more!"
+        assert app.links == []
+    assert "Connections(clients=0, tunnels=0)" in repr(gw.engine.open)
+
+
+async def test_bytes_after_the_end_of_an_answer_do_not_reach_anybody():
+    async with raw_app(answering(OK + b"HTTP/1.1 200 Forged\r\n\r\n")) as app, gateway(app) as gw:
+        async with raw_client(gw.port) as client:
+            for _ in range(2):
+                await client.send(GET)
+                assert (await client.answer())[1] == b"ok"
+            assert b"Forged" not in client.received
+            assert len(app.links) == 2

@@ -423,3 +423,71 @@ async def test_back_pressure_to_a_client_that_does_not_read():
         left = size - (len(client.received) - client._at)
         while left:
             left -= len(await client.reader.read(min(left, 1 << 20)))
+
+
+async def test_a_bad_chunk_after_the_answer_began_cuts_it():
+    async def app_script(link: AppLink) -> None:
+        await link.head()
+        await link.send(b"HTTP/1.1 200 OK\r\n\r\nabc")
+        await link.end()
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        await client.send(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await client.until(b"abc")
+        await client.send(b"nonsense\r\n")
+        with pytest.raises(ConnectionResetError):
+            await client.end()
+        await app.links[0].ended.wait()
+
+
+async def test_the_total_deadline_is_forgotten_after_a_good_answer():
+    async with raw_app() as app, gateway(app, rules=EngineRules(total=30)) as gw:
+        async with raw_client(gw.port) as client:
+            await client.send(JSON_GET)
+            assert (await client.answer())[1] == b"ok"
+        assert (await gw.site.outcome()).failure is None
+
+
+async def test_an_upload_waits_while_its_app_is_dialled():
+    size = 4 * 1024 * 1024
+    gate = asyncio.Event()
+    async with raw_app() as app:
+
+        class Slow(Streams):
+            async def open(self, route: ThroughManager, factory: Factory) -> Connected | Failure:
+                await gate.wait()
+                return await super().open(route, factory)
+
+        async def app_script(link: AppLink) -> None:
+            head = await link.head()
+            await link.size(len(head) + size)
+            await link.send(OK)
+
+        app.script = app_script
+        async with gateway(MANAGER, streams=Slow(to(app))) as gw, raw_client(gw.port) as client:
+            head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % size
+            sending = asyncio.ensure_future(client.send(head + bytes(size)))
+            meter = gw.engine.activity.meter(CIRCUIT)
+            await eventually(lambda: meter.bytes_in > 256 * 1024)
+            await asyncio.sleep(0.1)
+            assert meter.bytes_in < size
+            gate.set()
+            await sending
+            assert (await client.answer())[1] == b"ok"
+
+
+async def test_an_app_connection_that_ends_before_it_is_used():
+    class Broken(Streams):
+        async def open(self, route: ThroughManager, factory: Factory) -> Connected | Failure:
+            got = await super().open(route, factory)
+            assert not isinstance(got, Failure)
+            got[0].abort()
+            await asyncio.sleep(0.05)
+            return got
+
+    async with raw_app() as app, gateway(MANAGER, streams=Broken(to(app))) as gw:
+        async with raw_client(gw.port) as client:
+            await client.send(JSON_GET)
+            head, body = await client.answer()
+            assert head.startswith(b"HTTP/1.1 502 ")
+            assert b"app-closed-early" in body

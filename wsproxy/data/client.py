@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import cast
 
 from wsproxy.core.bodies import follow
-from wsproxy.core.circuit import CloseReason
 from wsproxy.core.forwarded import is_trusted, plain_address
 from wsproxy.core.framing import Fault, Request, early_fault, read_request, too_large
 from wsproxy.core.heads import Peer
@@ -331,13 +330,6 @@ class ClientConnection(asyncio.Protocol):
 
     def drain(self) -> None:
         if not self.busy:
-            self._close()
-
-    def end(self, reason: CloseReason) -> None:
-        """Its listener ends."""
-        if self._exchange is not None:
-            self._exchange.end(reason)
-        else:
             self._close()
 
     def abort(self) -> None:

@@ -21,8 +21,6 @@ class TunnelLike(Ending, Protocol):
 class ClientSide(Protocol):
     """An HTTP connection of a client, between or in exchanges."""
 
-    def end(self, reason: CloseReason) -> None: ...
-
     def drain(self) -> None:
         """Close when idle; else with the answer that is under way."""
         ...
