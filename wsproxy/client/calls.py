@@ -9,6 +9,7 @@ from yarl import URL
 
 from wsproxy.core.failure import Failure
 from wsproxy.manager.requests import CONNECT, Said, failure_of, read_answer, said_by
+from wsproxy.net.resolver import LooseResolver
 
 PARALLEL = 64
 """Connections at once to one address."""
@@ -52,7 +53,9 @@ class Calls:
     def _connections(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._verify, limit_per_host=PARALLEL),
+                connector=aiohttp.TCPConnector(
+                    ssl=self._verify, limit_per_host=PARALLEL, resolver=LooseResolver()
+                ),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
                 headers={"Accept": "application/json"},
                 cookie_jar=aiohttp.DummyCookieJar(),

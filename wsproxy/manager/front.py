@@ -22,6 +22,7 @@ from wsproxy.manager.groups import fault_of
 from wsproxy.manager.requests import failure_of, read_answer
 from wsproxy.manager.versions import VersionReports
 from wsproxy.net.probe import MEMORY, Probe, ProbeRules
+from wsproxy.net.resolver import LooseResolver
 
 Fields = Sequence[tuple[str, str]]
 
@@ -111,7 +112,7 @@ class FrontVersions:
     def _connections(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._verify),
+                connector=aiohttp.TCPConnector(ssl=self._verify, resolver=LooseResolver()),
                 timeout=aiohttp.ClientTimeout(total=self._deadline),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=(hdrs.ACCEPT_ENCODING, hdrs.USER_AGENT, hdrs.ACCEPT),

@@ -23,6 +23,7 @@ from wsproxy.core.strangers import line, matching_ids, parsed, problem_slug
 from wsproxy.core.streamfields import explain_refusal, stream_fields
 from wsproxy.core.tunnel import host_field
 from wsproxy.core.wire import SPEAKER_HEADER
+from wsproxy.net.resolver import LooseResolver
 
 BODY_LIMIT = 1 << 20
 """Bytes of an answer that are read; what is longer is not a manager's."""
@@ -137,7 +138,7 @@ class ManagerClient:
     def _connections(self) -> aiohttp.ClientSession:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=self._patience, sock_connect=CONNECT)
-            connector = aiohttp.TCPConnector(ssl=self._verify)
+            connector = aiohttp.TCPConnector(ssl=self._verify, resolver=LooseResolver())
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 timeout=timeout,
