@@ -1,6 +1,8 @@
 """Stand-ins for containers where only the stage around them matters."""
 
 import asyncio
+import tempfile
+from pathlib import Path
 
 from wsproxy.sim.jupyter import ContainerError, JupyterLab
 from wsproxy.sim.stage import free_port
@@ -14,6 +16,11 @@ class FakeLab(JupyterLab):
     def __init__(self) -> None:
         super().__init__()
         self.closed = asyncio.Event()
+        self._directory = tempfile.TemporaryDirectory()
+
+    @property
+    def files(self) -> Path:
+        return Path(self._directory.name)
 
     async def start(self) -> "FakeLab":
         if self.fails:
@@ -23,3 +30,4 @@ class FakeLab(JupyterLab):
 
     async def close(self) -> None:
         self.closed.set()
+        self._directory.cleanup()

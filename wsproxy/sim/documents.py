@@ -44,7 +44,6 @@ TOO_MANY = Fault(
 NO_APP = Fault(404, "object-not-found", "No such app service.", "backendai_read_not-found")
 NO_ADDRESS = Fault(404, "object-not-found", "No such AppProxy address.", "appproxy_read_not-found")
 UNKNOWN_PATH = Fault(404, "url-not-found", "Unknown URL path.", "api_read_not-found")
-BAD_METHOD = Fault(405, "method-not-allowed", "HTTP Method Not Allowed.", "api_read_method")
 BAD_REQUEST = Fault(400, "generic-bad-request", "Bad request.", "backendai_generic_bad-request")
 BAD_PARAMS = Fault(
     400, "invalid-api-params", "Missing or invalid API parameters.", "api_parsing_invalid"

@@ -117,7 +117,7 @@ class Story:
                     _check((result.version, report.get("reason")), (version, reason))
                     _check(report["header"], version)
             async with self._step("the manager itself about broken") as result:
-                status = await self._manager_status(http)
+                status = await self.manager_status(http)
                 result.detail = f"status {status}: clients that ask only it cannot delete"
                 _check(status, 500)
 
@@ -207,7 +207,7 @@ class Story:
                 raise VisitError(f"start-service answered {answer.status}: {document}")
             return dict(document)
 
-    async def _manager_status(self, http: ClientSession) -> int:
+    async def manager_status(self, http: ClientSession) -> int:
         login = self.stage.installation.world.log_in(self.stage.user.access_key)
         url = f"{self.stage.installation.webserver}/func/scaling-groups/broken/wsproxy-version"
         async with http.get(url, headers={"X-BackendAI-SessionID": login}) as answer:
