@@ -12,14 +12,11 @@ from wsproxy.core.heads import Peer, RawHeaders, RequestHead
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
-_PREFIX = b"x-forwarded-"
-_FORWARDED = b"forwarded"
+PREFIX = b"x-forwarded-"
+FORWARDED = b"forwarded"
+"""How fields that claim something about the client are named, in lower case."""
+
 _SET_HERE = frozenset({"for", "proto", "host", "port"})
-
-
-def of_client(name: bytes) -> bool:
-    """Whether a field (name in lower case) claims something about the client."""
-    return name.startswith(_PREFIX) or name == _FORWARDED
 
 
 def plain_address(host: str) -> str:
@@ -88,8 +85,8 @@ def _others(head: RequestHead) -> RawHeaders:
     return tuple(
         pair
         for pair in head.headers
-        if (name := pair[0].lower()).startswith(_PREFIX)
-        and name[len(_PREFIX) :].decode("latin-1") not in _SET_HERE
+        if (name := pair[0].lower()).startswith(PREFIX)
+        and name[len(PREFIX) :].decode("latin-1") not in _SET_HERE
     )
 
 

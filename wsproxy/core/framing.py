@@ -8,7 +8,7 @@ its fields; whatever is ambiguous is refused, never repaired. Nothing here does 
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import httptools
 
@@ -89,9 +89,8 @@ class HeadLimits:
     fields: int = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request head that may be passed on."""
+class Request(NamedTuple):
+    """A request head that may be passed on. (A tuple is made in a third of a dataclass's time.)"""
 
     head: RequestHead
     body: Body
@@ -99,15 +98,15 @@ class Request:
     upgrade: bytes = b""  # the value of Upgrade when the client may switch protocols
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer head of an app."""
+class Answer(NamedTuple):
+    """An answer head of an app. ``options``: the members of its Connection, in lower case."""
 
     status: int
     reason: bytes
     headers: RawHeaders
     body: Body
     keep_alive: bool  # of the connection to the app
+    options: tuple[bytes, ...] = ()
 
 
 class _Fields:
@@ -296,10 +295,9 @@ def read_answer(raw: bytes, method: str) -> Answer | str:
     body = _answer_body(seen, status, method, minor == b"0")
     if isinstance(body, str):
         return body
-    keep = minor == b"1" and body is not UNTIL_CLOSE
-    if keep and b"connection" in seen:
-        keep = b"close" not in tokens(seen[b"connection"])
-    return Answer(status, reason or b"", headers, body, keep)
+    options = tuple(tokens(seen[b"connection"])) if b"connection" in seen else ()
+    keep = minor == b"1" and body is not UNTIL_CLOSE and b"close" not in options
+    return Answer(status, reason or b"", headers, body, keep, options)
 
 
 def _answer_body(seen: dict[bytes, list[bytes]], status: int, method: str, old: bool) -> Body | str:

@@ -4,10 +4,11 @@ Lists go in, lists come out: order, spelling and repetition stay. What is set an
 (``X-Forwarded-*``) is in ``core.forwarded``; how the body is framed is the engine's.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from wsproxy.core.forwarded import Networks, is_trusted, of_client, seen_by_client
+from wsproxy.core.forwarded import FORWARDED, PREFIX, Networks, is_trusted, seen_by_client
 from wsproxy.core.framing import Answer, Body, BodyKind, tokens
 from wsproxy.core.heads import Peer, RawHeaders, RequestHead
 from wsproxy.core.wire import PERMIT_COOKIE_PREFIX, VERSION_HEADER, Version
@@ -75,7 +76,7 @@ def upstream_headers(head: RequestHead, peer: Peer, rules: HeaderRules) -> RawHe
     kept: list[tuple[bytes, bytes]] = []
     for pair in head.headers:
         name = pair[0].lower()
-        if name in dropped or name in own or of_client(name):
+        if name in dropped or name in own or name.startswith(PREFIX) or name == FORWARDED:
             continue
         if name == b"cookie":
             rest = without_cookies(pair[1], rules.login_cookies)
@@ -94,9 +95,11 @@ def upstream_headers(head: RequestHead, peer: Peer, rules: HeaderRules) -> RawHe
 def _dropped(headers: RawHeaders) -> frozenset[bytes]:
     """The hop-by-hop fields of a message, those that its Connection names included."""
     named = [value for name, value in headers if name.lower() == b"connection"]
-    if not named:
-        return HOP_BY_HOP
-    return HOP_BY_HOP.union(token for token in tokens(named) if token not in _NEVER_NAMED)
+    return _with_named(tokens(named)) if named else HOP_BY_HOP
+
+
+def _with_named(options: Iterable[bytes]) -> frozenset[bytes]:
+    return HOP_BY_HOP.union(option for option in options if option not in _NEVER_NAMED)
 
 
 def without_cookies(value: bytes, names: frozenset[bytes]) -> bytes:
@@ -139,13 +142,12 @@ def request_bytes(
     return b"".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerExtras:
+class AnswerExtras(NamedTuple):
     """What the engine adds to an app's answer."""
 
     version: Version
     close: bool = False
-    headers: RawHeaders = field(default=())
+    headers: RawHeaders = ()
 
 
 _STATUS_LINE = b"HTTP/1.1 %d %s\r\n"
@@ -153,7 +155,7 @@ _STATUS_LINE = b"HTTP/1.1 %d %s\r\n"
 
 def answer_bytes(answer: Answer, extras: AnswerExtras) -> bytes:
     """The head of an app's answer as it goes to the client, interim answers and 101 included."""
-    dropped = _dropped(answer.headers)
+    dropped = _with_named(answer.options) if answer.options else HOP_BY_HOP
     parts = [_STATUS_LINE % (answer.status, answer.reason)]
     for name, value in answer.headers:
         key = name.lower()
@@ -172,13 +174,16 @@ def answer_bytes(answer: Answer, extras: AnswerExtras) -> bytes:
 def _hop_fields(answer: Answer, close: bool) -> list[bytes]:
     """The fields of our own connection to the client."""
     parts: list[bytes] = []
-    upgrade = b", ".join(v for n, v in answer.headers if n.lower() == b"upgrade")
-    offered = bool(upgrade) and answer.status in (101, 426)  # RFC 9110 section 15.5.22
+    options: list[bytes] = []
     if answer.body.kind is BodyKind.CHUNKED:
         parts.append(b"Transfer-Encoding: chunked\r\n")
-    if offered:
-        parts.append(b"Upgrade: " + upgrade + b"\r\n")
-    options = [word for word, wanted in ((b"Upgrade", offered), (b"close", close)) if wanted]
+    if answer.status in (101, 426):  # RFC 9110 section 15.5.22
+        upgrade = [value for name, value in answer.headers if name.lower() == b"upgrade"]
+        if upgrade:
+            parts.append(b"Upgrade: " + b", ".join(upgrade) + b"\r\n")
+            options.append(b"Upgrade")
+    if close:
+        options.append(b"close")
     if options:
         parts.append(b"Connection: " + b", ".join(options) + b"\r\n")
     return parts

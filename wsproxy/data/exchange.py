@@ -69,6 +69,27 @@ class Client(Protocol):
 class Exchange:
     """One forwarded request. States: dialling (``_task``), waiting or relaying (``_app``), over."""
 
+    __slots__ = (
+        "_answer",
+        "_app",
+        "_client",
+        "_close",
+        "_engine",
+        "_forward",
+        "_fresh",
+        "_held",
+        "_held_size",
+        "_meter",
+        "_next_route",
+        "_outcome",
+        "_request",
+        "_site",
+        "_task",
+        "_total",
+        "_tracker",
+        "over",
+    )
+
     def __init__(
         self, client: Client, engine: Engine, site: Site, request: Request, forward: Forward
     ) -> None:
