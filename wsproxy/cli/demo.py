@@ -24,8 +24,9 @@ CHECK_SECONDS = 110.0
 
 CHECK_SIZE = 64 << 20
 SHOW_SIZE = 8 << 20
+LOWEST_APP_PORT = 30000
 PORT_COUNT = 100
-"""App ports of v2, from a base that each run chooses."""
+"""App ports of v2, from a base that each run chooses: below those that systems give away."""
 
 
 @click.command(name="demo")
@@ -87,7 +88,7 @@ async def _playing(port: int, size: int) -> AsyncIterator[Story]:
 
 def settings_of(stage: Stage, port: int) -> Settings:
     """What a person would write into ``wsproxy.toml`` for this stage."""
-    first = 20000 + secrets.randbelow(10000)
+    first = LOWEST_APP_PORT + secrets.randbelow(20) * PORT_COUNT
     return Settings.model_validate(
         {
             "gateway": {"bind": f"{HOST}:{port}", "admin-bind": "", "grace": 1.0},

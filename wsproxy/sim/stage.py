@@ -11,7 +11,7 @@ import secrets
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +24,8 @@ from wsproxy.sim.shelf import Shelf
 from wsproxy.sim.world import App, Era, Keypair, Session, World
 
 HOST = "127.0.0.1"
+LOWEST_PORT = 20000
+PORT_RANGE = 10000
 
 
 class Container(Protocol):
@@ -142,10 +144,13 @@ class _Directory:
 
 
 def free_port() -> int:
-    """A port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that is free now, and likely to stay so for the seconds until it is used:
+    it is below those that systems give to whoever asks for any."""
+    while True:
+        port = LOWEST_PORT + secrets.randbelow(PORT_RANGE)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def wrong_address() -> str:

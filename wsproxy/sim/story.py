@@ -132,6 +132,7 @@ class Story:
                     answer = await page.run(kernel, "6*7")
                 result.detail = f"In [1]: 6*7   Out[1]: {answer}"
                 _check(answer, "42")
+                self._check_way(result, session)
                 self.links.append(Link(session.name, "jupyter", lab.version, _page(lab)))
             await self._transfer(http, session, version, lab.url)
             await self._echo(http, session, version)
@@ -145,12 +146,14 @@ class Story:
             blob = files.url / "shelf" / "blob.bin"
             sent = await transfer.upload(http, blob, self.size, seed=len(session.name))
             result.detail = f"sha256 {sent[:16]}…"
+            self._check_way(result, session)
         for name, url in (("files", blob), ("JupyterLab", lab / "files" / "blob.bin")):
             async with self._step(f"download {self.size >> 20} MiB from {name}") as result:
                 result.version = version
                 size, received = await transfer.download(http, url)
                 result.detail = f"sha256 {received[:16]}…"
                 _check((size, received), (self.size, sent))
+                self._check_way(result, session)
 
     async def _echo(self, http: ClientSession, session: Session, version: str) -> None:
         async with self._step(f"echo over TCP with {session.name}'s sshd") as result:
@@ -159,6 +162,7 @@ class Story:
             host, port = opened.address
             await transfer.echo(host, port, ECHO_TEXT)
             result.detail = f"{host}:{port}, {len(ECHO_TEXT)} bytes came back"
+            self._check_way(result, session)
 
     async def broken(self) -> None:
         """The wrong address does not stop anything: use the app through v1, delete the session."""
@@ -185,6 +189,13 @@ class Story:
             opened = await open_v2(http, self._start_service, name, app, protocol)
         self.tokens[session.id] = opened.token
         return opened
+
+    def _check_way(self, result: Result, session: Session) -> None:
+        """What was opened in one dialect must not have gone the way of the other: the manager
+        knows whether it carried anything for the session."""
+        streams = self.stage.installation.record.of("GET", f"/stream/session/{session.id}/")
+        opened, result.version = result.version, "v1" if streams else "v2"
+        _check(result.version, opened)
 
     def _login(self) -> Login:
         installation, user = self.stage.installation, self.stage.user
