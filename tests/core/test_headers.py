@@ -134,6 +134,7 @@ CHUNKED_AND_CLOSE = b"Transfer-Encoding: chunked\r\nConnection: close\r\n"
         (200, ((b"Upgrade", b"h2"), (b"Keep-Alive", b"5")), NO_BODY, False, b""),
         (200, ((b"X-Backendai-WSPROXY-Version", b"v9"),), NO_BODY, False, b""),
         (426, ((b"Upgrade", b"x"),), NO_BODY, True, TO_SWITCH + b", close\r\n"),
+        (426, (), NO_BODY, False, b""),
         (101, ((b"Upgrade", b"x"),), NO_BODY, False, TO_SWITCH + b"\r\n"),
     ],
 )
