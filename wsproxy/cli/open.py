@@ -111,7 +111,7 @@ def command(
         )
         try:
             async with run_local_v1(who, session, app, bind.host, bind.port, rules) as local:
-                return await _serve(local, _opened_here(local, outcome), as_json)
+                return await serve(local, opened_here(local, outcome), as_json)
         except PortTaken as taken:
             error(str(taken), "port-not-available", "Choose another port with --bind.")
             return EXIT_FAILED
@@ -135,13 +135,14 @@ def _tell_gateway(fault: Fault) -> None:
     warn(f"the gateway did not open it, so this command does. {fault.detail} [{fault.code}]")
 
 
-def _opened_here(local: Local, needed: ListenerNeeded) -> Opened:
+def opened_here(local: Local, needed: ListenerNeeded) -> Opened:
+    """The app at our own listener."""
     host = f"[{local.host}]" if ":" in local.host else local.host
     url = f"http://{host}:{local.port}/" if needed.transport is Transport.HTTP else ""
     return Opened(Version.V1, needed.reason, url, local.host, local.port)
 
 
-async def _serve(local: Local, opened: Opened, as_json: bool) -> int:
+async def serve(local: Local, opened: Opened, as_json: bool) -> int:
     """Until a signal, which is the normal end, or until the manager does not know the session."""
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
 

@@ -286,5 +286,9 @@ class V1Connection(Accepted):
         if self.ended or not self.transport.can_write_eof():
             self.transport.close()
             return
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:  # the client has reset the connection, and nobody told us yet
+            self.transport.abort()
+            return
         self._timer.set(self._rules.linger, self.transport.abort)
