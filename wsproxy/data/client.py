@@ -17,8 +17,9 @@ from wsproxy.core.heads import Peer
 from wsproxy.core.negotiate import Form
 from wsproxy.core.problem import Problem
 from wsproxy.core.wire import Version
+from wsproxy.data.clientside import Given
 from wsproxy.data.engine import Engine
-from wsproxy.data.exchange import Exchange, Given
+from wsproxy.data.exchange import Exchange
 from wsproxy.data.replies import form_for, problem_bytes, reply_bytes
 from wsproxy.data.site import Forward, HandOver, Refuse, Reply, Site
 from wsproxy.net.http1 import HIGH_WATER

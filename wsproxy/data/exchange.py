@@ -6,64 +6,20 @@ only while a connection is dialled; everything else happens in callbacks of the 
 """
 
 import asyncio
-from dataclasses import dataclass
-from typing import Protocol
 
-from wsproxy.core.bodies import Tracker, follow
 from wsproxy.core.circuit import CloseReason, Route, ThroughManager
 from wsproxy.core.failure import SAFE_METHODS, Failure, FailureKind, Side, may_retry
 from wsproxy.core.framing import UNTIL_CLOSE, Answer, BodyKind, Request, malformed
 from wsproxy.core.headers import AnswerExtras, answer_bytes, request_bytes
 from wsproxy.core.problem import Problem, of_failure
 from wsproxy.core.wire import Version
+from wsproxy.data.clientside import Client
 from wsproxy.data.engine import Engine, key_of, record
 from wsproxy.data.replies import form_for, problem_bytes
 from wsproxy.data.site import Forward, Outcome, Site
 from wsproxy.data.tunnel import Ends, Tunnel
+from wsproxy.data.upload import Upload
 from wsproxy.net.http1 import HIGH_WATER, AppConnection
-from wsproxy.net.timer import Timer
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a client's connection hands over to a tunnel; the tunnel counts ``address`` down."""
-
-    transport: asyncio.Transport
-    unread: bytes
-    address: str
-
-
-class Client(Protocol):
-    """The client's connection, as an exchange sees it."""
-
-    timer: Timer
-
-    @property
-    def full(self) -> bool:
-        """It takes no more at the moment."""
-        ...
-
-    @property
-    def has_unread(self) -> bool:
-        """Bytes after this request have arrived."""
-        ...
-
-    def write(self, data: bytes) -> None: ...
-    def hold_app(self, hold: bool) -> None:
-        """Read no more from the client (or again): the app takes no more."""
-        ...
-
-    def finished(self, *, keep: bool) -> None:
-        """The answer is complete."""
-        ...
-
-    def cut(self, *, hard: bool) -> None:
-        """The answer breaks off here. ``hard``: only a reset tells that from its end."""
-        ...
-
-    def hand_over(self) -> Given:
-        """Give up the transport: the connection is a tunnel now."""
-        ...
 
 
 class Exchange:
@@ -77,8 +33,6 @@ class Exchange:
         "_engine",
         "_forward",
         "_fresh",
-        "_held",
-        "_held_size",
         "_meter",
         "_next_route",
         "_outcome",
@@ -86,7 +40,7 @@ class Exchange:
         "_site",
         "_task",
         "_total",
-        "_tracker",
+        "_upload",
         "over",
     )
 
@@ -100,9 +54,7 @@ class Exchange:
         self._forward = forward
         self._outcome = Outcome(forward, request.head.method, request.head.target)
         self._meter = engine.activity.meter(forward.circuit_id)
-        self._tracker: Tracker | None = follow(request.body)
-        self._held: list[bytes] | None = []  # body that may still be sent (again); None: it is gone
-        self._held_size = 0
+        self._upload = Upload(request.body)
         self._next_route = 0
         self._fresh = bool(request.upgrade)
         self._task: asyncio.Task[None] | None = None
@@ -120,7 +72,7 @@ class Exchange:
     @property
     def complete(self) -> bool:
         """The whole request has arrived."""
-        return self._tracker is None
+        return self._upload.complete
 
     # -- begin
 
@@ -141,29 +93,24 @@ class Exchange:
     def feed(self, data: bytes) -> bytes:
         """Bytes of the client; what does not belong to the request's body is returned."""
         self._meter.last_user_bytes = self._engine.wall()
-        tracker = self._tracker
-        if tracker is None:
-            return data
-        count = tracker.feed(data)
-        if tracker.faulty:
+        upload = self._upload
+        count = upload.take(data)
+        if upload.faulty:
             self._refuse_body()
             return b""
-        part = data if count == len(data) else data[:count]
-        self._meter.bytes_in += count
-        if tracker.done:
-            self._tracker = None
-        self._pass_on(part)
+        if count:
+            self._meter.bytes_in += count
+            self._pass_on(data if count == len(data) else data[:count])
         return data[count:]
 
     def _pass_on(self, part: bytes) -> None:
         if self._app is not None:
-            self._held = None
+            self._upload.passed_on()
             self._app.write(part)
             self._wait_for_answer()
-        elif self._held is not None and part:
-            self._held.append(part)
-            self._held_size += len(part)
-            if self._held_size > HIGH_WATER:
+        else:
+            self._upload.hold(part)
+            if self._upload.size > HIGH_WATER:
                 self._client.hold_app(True)
 
     # -- connect
@@ -222,10 +169,7 @@ class Exchange:
             request.upgrade,
         )
         self._app = app
-        if self._held:
-            data += b"".join(self._held)
-        if not self.complete:
-            self._held = None  # more follows, so this much can not be sent again
+        data += self._upload.first()
         app.begin(self, data, head.method, upgrade=bool(request.upgrade))
         if not app.writing_paused:
             self._client.hold_app(False)
@@ -346,7 +290,7 @@ class Exchange:
             hard = self._answer.body is UNTIL_CLOSE
             self._abandon(failure)
             self._client.cut(hard=hard)
-        elif self._held is not None and may_retry(failure, self._request.head.method):
+        elif self._upload.held is not None and may_retry(failure, self._request.head.method):
             self._retry(failure)
         else:
             self._refuse(failure)

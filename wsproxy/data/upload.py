@@ -1,0 +1,52 @@
+"""The body of a request on its way: what belongs to it, and what may still be sent (again)."""
+
+from wsproxy.core.bodies import follow
+from wsproxy.core.framing import Body
+
+
+class Upload:
+    """Follows the body as it arrives, and holds it until it has been sent.
+
+    ``held`` is what another connection would need; None once some of the body was passed on and
+    forgotten: then there can be no other try.
+    """
+
+    __slots__ = ("_tracker", "faulty", "held", "size")
+
+    def __init__(self, body: Body) -> None:
+        self._tracker = follow(body)
+        self.faulty = False
+        self.held: list[bytes] | None = []
+        self.size = 0
+
+    @property
+    def complete(self) -> bool:
+        """The whole request has arrived."""
+        return self._tracker is None
+
+    def take(self, data: bytes) -> int:
+        """How many bytes of ``data`` belong to the body."""
+        if self._tracker is None:
+            return 0
+        count = self._tracker.feed(data)
+        self.faulty = self._tracker.faulty
+        if self._tracker.done:
+            self._tracker = None
+        return count
+
+    def hold(self, part: bytes) -> None:
+        """Keep a part until there is a connection."""
+        if self.held is not None and part:
+            self.held.append(part)
+            self.size += len(part)
+
+    def first(self) -> bytes:
+        """All that has arrived. What is not the whole can be sent only once."""
+        held = b"".join(self.held or ())
+        if not self.complete:
+            self.held = None
+        return held
+
+    def passed_on(self) -> None:
+        """A later part was sent without being held."""
+        self.held = None
