@@ -8,7 +8,7 @@ dead one, and clients then refuse to delete sessions (protocol 8.1, design 3).
 import hashlib
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 from aiohttp import hdrs
@@ -26,6 +26,9 @@ from wsproxy.net.resolver import LooseResolver
 
 Fields = Sequence[tuple[str, str]]
 
+Key = tuple[str, bytes]
+"""What is asked, project included, and who asks."""
+
 _NOT_PASSED = frozenset(
     {"connection", "keep-alive", "te", "upgrade", "transfer-encoding", "content-length"}
     | {"accept-encoding", "expect"}
@@ -37,16 +40,15 @@ _IDENTIFYING = ("authorization", "cookie", "x-backendai-sessionid")
 class Question:
     """One client's question: ``target`` and ``fields`` exactly as it sent them."""
 
-    group: str
     target: str
-    fields: tuple[tuple[str, str], ...]
+    fields: tuple[tuple[str, str], ...] = field(repr=False)
 
     @property
-    def caller(self) -> bytes:
+    def key(self) -> Key:
         """The same for the same caller: failures are remembered for each, answers for nobody."""
         known = [value for name, value in self.fields if name.lower() in _IDENTIFYING]
         stable = [value.partition(", credential=")[2].partition(":")[0] or value for value in known]
-        return hashlib.sha256("\n".join(stable).encode()).digest()
+        return self.target, hashlib.sha256("\n".join(stable).encode()).digest()
 
 
 class FrontVersions:
@@ -67,17 +69,12 @@ class FrontVersions:
         self._deadline = deadline
         self._verify = verify_tls
         self._session: aiohttp.ClientSession | None = None
-        self._latest: dict[tuple[str, bytes], Question] = {}
-        self._probe: Probe[tuple[str, bytes]] = Probe(self._ask, ProbeRules(keep=0.0))
+        self._latest: dict[Key, Question] = {}
+        self._probe: Probe[Key] = Probe(self._ask, ProbeRules(keep=0.0))
 
     async def report_for(self, group: str, target: str, fields: Fields) -> VersionReport:
-        """Which version holds for this caller. Never raises; ends within the probe's deadline."""
-        question = Question(group, target, tuple(fields))
-        key = (group, question.caller)
-        self._latest[key] = question
-        if len(self._latest) > MEMORY:
-            del self._latest[next(iter(self._latest))]
-        report = judge(await self._probe.see(key))
+        """Which version holds for this caller. Never raises; ends within twice the deadline."""
+        report = judge(await self._see(Question(target, tuple(fields))))
         address = self._addresses.get(group, "").strip()
         if report.degraded and report.reason != "group-not-found" and address:
             return await self._reports.of_address(address)
@@ -90,10 +87,21 @@ class FrontVersions:
         if session is not None:
             await session.close()
 
-    async def _ask(self, key: tuple[str, bytes]) -> Observation:
+    async def _see(self, question: Question) -> Observation:
+        """A denial may be about the credentials of somebody who only used this caller's name."""
+        self._latest[question.key] = question
+        if len(self._latest) > MEMORY:
+            del self._latest[next(iter(self._latest))]
+        seen = await self._probe.see(question.key)
+        return await self._observe(question) if _denied(seen) else seen
+
+    async def _ask(self, key: Key) -> Observation:
         question = self._latest.get(key)
         if question is None:  # so many callers meanwhile that this one was forgotten
             return ManagerFault("silent")
+        return await self._observe(question)
+
+    async def _observe(self, question: Question) -> Observation:
         said = await self._send(question)
         return fault_of(said) if isinstance(said, Failure) else of_manager(*said)
 
@@ -119,3 +127,7 @@ class FrontVersions:
                 trust_env=False,
             )
         return self._session
+
+
+def _denied(seen: Observation) -> bool:
+    return isinstance(seen, ManagerFault) and seen.code == "denies"
