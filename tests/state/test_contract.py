@@ -253,6 +253,18 @@ async def test_waiting_ends_without_a_change(store):
     assert await store.changes(position, 0.01) == Changes(position, ())
 
 
+async def test_who_stops_following_stops_also_at_the_moment_of_a_change(store):
+    position = (await store.snapshot()).position
+    waiting = asyncio.create_task(store.changes(position, DEADLINE))
+    await asyncio.sleep(0)
+    await put(store, entry())
+    waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(DEADLINE):
+            await waiting
+
+
 async def test_another_history_is_a_gap(store):
     position = (await store.snapshot()).position
 

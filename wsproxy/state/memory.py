@@ -50,8 +50,10 @@ class MemoryStore:
         if after.epoch != self._epoch or after.revision > self._revision:
             return None
         if after.revision == self._revision:
+            # Not wait_for: on Python 3.11 it loses a cancellation that comes with the news.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._news.wait()
             self._must_be_open()
         if after.revision < self._revision - len(self._history):
             return None
