@@ -66,6 +66,7 @@ def test_what_is_no_secret_stays(line: str) -> None:
         ("/v2/proxy/TOKEN/sess/add", "/v2/proxy/…/sess/add"),
         ("/v2/proxy/auth?token=x", "/v2/proxy/auth?…"),
         ("/a\r\nb", "/a??b"),
+        (f"/app/{JWT}/x", "/app/…/x"),
     ],
 )
 def test_urls_as_they_may_be_logged(url: str, safe: str) -> None:

@@ -6,7 +6,7 @@ from wsproxy.core.failure import CONNECTING
 from wsproxy.core.routing import RouteTable
 from wsproxy.core.wire import Version
 from wsproxy.data.site import Outcome
-from wsproxy.observe.logs import Access, log_access
+from wsproxy.observe.logs import Access, log_access, wants_access
 from wsproxy.observe.metrics import Metrics
 
 
@@ -26,7 +26,9 @@ class OutcomeWitness:
         for _, failure in outcome.failures:
             self._metrics.failure(failure.kind.value, failure.side.value)
         self._collect(outcome)
-        log_access(access_of(outcome, version))
+        side = "" if outcome.failure is None else outcome.failure.side.value
+        if wants_access(side):
+            log_access(access_of(outcome, version))
 
     def _collect(self, outcome: Outcome) -> None:
         circuit_id = outcome.forward.circuit_id

@@ -7,7 +7,7 @@ Modules log with ``logging.getLogger(__name__)``. Facts beside the message go in
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -25,9 +25,10 @@ class OneLine(logging.Formatter):
     """``time level logger: message key=value``; a traceback follows on the same line, escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
+        clean = _cleaner(record)
         parts = [_when(record), record.levelname.lower(), f"{record.name}:"]
-        parts.append(redact(record.getMessage()))
-        parts += (redact(f"{key}={_value(value)}") for key, value in _fields(record).items())
+        parts.append(clean(record.getMessage()))
+        parts += [clean(f"{key}={_value(value)}") for key, value in _fields(record).items()]
         if record.exc_info:
             parts.append("error=" + redact(self.formatException(record.exc_info)))
         return " ".join(parts).replace("\r", "\\r").replace("\n", "\\n")
@@ -37,17 +38,23 @@ class JsonLine(logging.Formatter):
     """One JSON object a line: time, level, logger, message, and the fields."""
 
     def format(self, record: logging.LogRecord) -> str:
+        clean = _cleaner(record)
         document: dict[str, Any] = {
             "time": _when(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": redact(record.getMessage()),
+            "message": clean(record.getMessage()),
         }
         for key, value in _fields(record).items():
-            document[key] = value if isinstance(value, int | float | None) else redact(str(value))
+            document[key] = value if isinstance(value, int | float | None) else clean(str(value))
         if record.exc_info:
             document["error"] = redact(self.formatException(record.exc_info))
         return json.dumps(document, ensure_ascii=False)
+
+
+def _cleaner(record: logging.LogRecord) -> Callable[[str], str]:
+    """``redact``, but for access records: their parts are safe already, and there are many."""
+    return str if record.name == access_log.name else redact
 
 
 def _when(record: logging.LogRecord) -> str:
@@ -102,9 +109,18 @@ class Access:
     upgraded: bool = False
 
 
+def wants_access(side: str) -> bool:
+    """Whether a record with this failure side ("" for none) would be written at all."""
+    return access_log.isEnabledFor(_level(side))
+
+
+def _level(side: str) -> int:
+    return logging.WARNING if side in ("gateway", "manager", "app") else logging.INFO
+
+
 def log_access(access: Access) -> None:
     """Write one access record; at level warning when the gateway or the app failed."""
-    level = logging.WARNING if access.side in ("gateway", "manager", "app") else logging.INFO
+    level = _level(access.side)
     if not access_log.isEnabledFor(level):
         return
     fields: dict[str, Any] = {}

@@ -8,6 +8,7 @@ import re
 
 HIDDEN = "…"
 
+_JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*")
 _SCHEME = r"(?:https?|wss?|rediss?|tcp|ftp)"
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # Authorization: BackendAI signMethod=…, credential=AK:signature; Cookie: a=b; c=d
@@ -28,7 +29,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\1{HIDDEN}",
     ),
     # a JWT anywhere
-    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*"), HIDDEN),
+    (_JWT, HIDDEN),
     # user:password@ in a URL
     (re.compile(rf"(?i)\b({_SCHEME}://)[^\s/@'\"]+@"), rf"\1{HIDDEN}@"),
     # the token in the path of the v1 and v2 control API
@@ -39,6 +40,9 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\1?{HIDDEN}",
     ),
 )
+
+
+_PATH_TOKEN = re.compile(r"((?:/v2)?/proxy/)(?!auth\b)[^/]+")
 
 
 def redact(text: str) -> str:
@@ -61,10 +65,14 @@ def _without_tokens(place: str) -> str:
     if slashes:
         host, slash, path = rest.partition("/")
         place = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
-    return re.sub(r"((?:/v2)?/proxy/)(?!auth\b)[^/]+", rf"\1{HIDDEN}", place)
+    if "/proxy/" in place:
+        place = _PATH_TOKEN.sub(rf"\1{HIDDEN}", place)
+    return _JWT.sub(HIDDEN, place) if "eyJ" in place else place
 
 
 def printable(text: str, longest: int = 200) -> str:
     """One line of bounded length, whatever a client sent."""
-    clean = "".join(char if char.isprintable() else "?" for char in text)
+    clean = text
+    if not text.isprintable():
+        clean = "".join(char if char.isprintable() else "?" for char in text)
     return clean if len(clean) <= longest else clean[:longest] + HIDDEN
