@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import cast
 
 from wsproxy.api import admin
 from wsproxy.api.cross_origin import CrossOriginRules
@@ -218,8 +219,7 @@ class _Ready:
 
 class _NotYet(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.abort()
+        cast(asyncio.Transport, transport).abort()  # uvloop's is no subclass
 
 
 def _shown(bind: Bind, base: str) -> str:
