@@ -37,7 +37,7 @@ def clock():
     return Clock()
 
 
-@pytest.fixture(params=STORES.values(), ids=STORES.keys())
+@pytest.fixture(params=list(STORES.values()), ids=list(STORES))
 def maker(request):
     return request.param
 
