@@ -170,6 +170,33 @@ class TestCircuits:
         assert result.session == DELETED and result.circuits.fate is Fate.CLOSED
         assert gateway.circuits == {}
 
+    async def test_circuits_of_sessions_with_the_same_name_stay(
+        self, manager: SmallManager, gateway: SmallGateway
+    ):
+        """The manager deletes neither, so both are still in use."""
+        manager.sessions[TWO] = ("one", "AKUSER")
+        gateway.circuits = {("v1", ONE): 1, ("v2", TWO): 1}
+        [result] = await terminate(manager.api(), "one", gateway=gateway.url)
+        assert result.session.fault is not None
+        assert result.session.fault.code == "too-many-sessions-matched"
+        assert len(gateway.circuits) == 2
+
+    async def test_one_dialect_closed_and_the_other_hinted(
+        self, manager: SmallManager, gateway: SmallGateway
+    ):
+        """What v1 closed must not hide that v2 was denied."""
+        gateway.circuits = {("v1", ONE): 1, ("v2", ONE): 1}
+
+        def override(method: str, path: str):
+            in_use = path.startswith("/v2/") and ONE in manager.sessions
+            return (403, b'{"code": 403}') if in_use else None
+
+        gateway.override = override
+        manager.before_delete = lambda: eventually(lambda: len(gateway.asked) == 2)
+        [result] = await terminate(manager.api(), ONE, gateway=gateway.url)
+        assert result.circuits.fate is Fate.CLOSED and gateway.circuits == {}
+        assert len(gateway.asked) == 3
+
     async def test_conf_is_never_sent(self, manager: SmallManager, gateway: SmallGateway):
         gateway.override = lambda method, path: (500, b"")
         await terminate(manager.api(), ONE, "two", "gone", gateway=gateway.url)

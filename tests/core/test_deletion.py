@@ -193,13 +193,16 @@ def test_what_the_dialects_say_together(words, part):
     assert circuits_part(reversed(words)) == part
 
 
-def test_a_gateway_is_asked_again_only_when_it_may_know_better():
-    denied = circuits_part([DENIED])
-    assert worth_a_hint(DELETED, denied)
-    assert not worth_a_hint(SessionPart(Fate.FAILED), denied)
-    assert not worth_a_hint(DELETED, NOTHING)
-    assert not worth_a_hint(DELETED, circuits_part([Word(Told.BROKEN, fault=BROKEN)]))
-    assert not worth_a_hint(DELETED, circuits_part([DENIED, Word(Told.CLOSED)]))
+def test_a_gateway_is_asked_again_only_where_it_may_know_better():
+    words = {
+        "denied": DENIED,
+        "none": Word(Told.NONE),
+        "closed": Word(Told.CLOSED, 1),
+        "broken": Word(Told.BROKEN, fault=BROKEN),
+    }
+    assert worth_a_hint(DELETED, words) == ["denied"]
+    assert worth_a_hint(of_manager(404, problem("object-not-found")), words) == ["denied"]
+    assert worth_a_hint(SessionPart(Fate.FAILED), words) == []
 
 
 def one(session: SessionPart, circuits: CircuitsPart = NOTHING) -> Terminated:
@@ -234,7 +237,7 @@ def test_the_document_of_a_good_result():
 
 
 def test_the_document_of_a_bad_result():
-    result = one(REFUSED, malformed_gateway("it names no host"))
+    result = one(REFUSED, circuits_part([malformed_gateway("it names no host")]))
     assert result.document() == {
         "id": "s",
         "session": "failed",

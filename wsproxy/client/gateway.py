@@ -5,22 +5,23 @@ may be wrong, and replace a live configuration (design 7).
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable
 from urllib.parse import quote
 
 from wsproxy.client.calls import Calls
 from wsproxy.core.address import Malformed, parse, shown
 from wsproxy.core.deletion import (
     OUT_OF_TIME,
-    CircuitsPart,
     Word,
-    circuits_part,
     malformed_gateway,
     of_gateway,
     of_gateway_failure,
 )
 from wsproxy.core.failure import Failure
 from wsproxy.core.wire import Version
+
+Question = tuple[str, Version]
+"""A session, by id or name, and the dialect in which to ask."""
 
 _PATHS = {Version.V1: "/proxy", Version.V2: "/v2/proxy"}
 
@@ -40,20 +41,20 @@ class GatewayClient:
         """Let go of the connections. Idempotent."""
         await self._calls.close()
 
-    async def clean_up(self, sessions: Sequence[str], token: str, deadline: float) -> CircuitsPart:
-        """Close what is open for a session, under all its names, within ``deadline`` seconds."""
+    async def clean_up(
+        self, questions: Iterable[Question], token: str, deadline: float
+    ) -> dict[Question, Word]:
+        """Close what is open; ends within ``deadline`` seconds. Each question has its answer."""
+        asked = list(questions)
         if isinstance(self._parsed, Malformed):
-            return malformed_gateway(self._parsed.why)
-        questions = [
-            self._ask(version, session, token, deadline)
-            for session in sessions
-            for version in Version
-        ]
-        return circuits_part(await asyncio.gather(*questions))
+            return dict.fromkeys(asked, malformed_gateway(self._parsed.why))
+        words = await asyncio.gather(*(self._ask(one, token, deadline) for one in asked))
+        return dict(zip(asked, words, strict=True))
 
-    async def _ask(self, version: Version, session: str, token: str, deadline: float) -> Word:
+    async def _ask(self, question: Question, token: str, deadline: float) -> Word:
         if deadline <= 0:
             return of_gateway_failure(OUT_OF_TIME)
+        session, version = question
         path = f"{_PATHS[version]}/{quote(token, safe='')}/{quote(session, safe='')}/delete"
         said = await self._calls.get(self._address.rstrip("/") + path, deadline)
         if isinstance(said, Failure):

@@ -8,20 +8,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from wsproxy.client.gateway import GatewayClient
+from wsproxy.client.gateway import GatewayClient, Question
 from wsproxy.core.deletion import (
     NOTHING,
-    CircuitsPart,
     Fate,
     Fault,
     SessionPart,
     Terminated,
+    Word,
+    circuits_part,
     of_manager,
     of_manager_failure,
     worth_a_hint,
 )
 from wsproxy.core.failure import Failure
 from wsproxy.core.strangers import is_uuid, names_a_session
+from wsproxy.core.wire import Version
 from wsproxy.manager.requests import ManagerClient
 
 NO_TOKEN = "-"
@@ -97,12 +99,16 @@ class Deletion:
             return Terminated(session, SessionPart(Fate.FAILED, fault), NOTHING)
         names = (session, *await self._ids(session))
         cleaning = _Budget(self._rules.cleanup, self._ends)
-        fate, circuits = await asyncio.gather(
-            self._delete(session), self._clean_up(names, token, cleaning)
+        fate, words = await asyncio.gather(
+            self._delete(session),
+            self._clean_up(
+                [(name, version) for name in names for version in Version], token, cleaning
+            ),
         )
-        if worth_a_hint(fate, circuits) and cleaning.left > 0:
-            circuits = await self._clean_up(names, token, cleaning)
-        return Terminated(session, fate, circuits)
+        again = worth_a_hint(fate, words)
+        if again and cleaning.left > 0:
+            words |= await self._clean_up(again, token, cleaning)
+        return Terminated(session, fate, circuits_part(words.values()))
 
     async def _ids(self, session: str) -> tuple[str, ...]:
         """Gateways know sessions by their ids; once a session is deleted its name says nothing.
@@ -113,9 +119,10 @@ class Deletion:
             return ()
         try:
             async with asyncio.timeout(self._rules.lookup):
-                return await self._manager.session_ids(session)
+                found = await self._manager.session_ids(session)
         except TimeoutError:
             return ()
+        return found if len(found) == 1 else ()  # a manager deletes none of several
 
     async def _delete(self, session: str) -> SessionPart:
         wish = self._wish
@@ -127,11 +134,13 @@ class Deletion:
             return of_manager_failure(said)
         return of_manager(said.status, said.body, said.explained(datetime.now(UTC)), said.speaker)
 
-    async def _clean_up(self, names: Sequence[str], token: str, budget: "_Budget") -> CircuitsPart:
+    async def _clean_up(
+        self, questions: Sequence[Question], token: str, budget: "_Budget"
+    ) -> dict[Question, Word]:
         if self._gateway is None:
-            return NOTHING
+            return {}
         with budget:
-            return await self._gateway.clean_up(names, token, budget.left)
+            return await self._gateway.clean_up(questions, token, budget.left)
 
 
 class _Budget:

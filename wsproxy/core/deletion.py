@@ -8,7 +8,7 @@ gateway's means nothing to clean, and some other server's means nothing at all.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.core.strangers import parsed, problem_slug
@@ -268,10 +268,10 @@ def gateway_fault(failure: Failure) -> Fault:
     return Fault(code, f"The gateway cannot be used: {failure.detail}.")
 
 
-def malformed_gateway(why: str) -> CircuitsPart:
+def malformed_gateway(why: str) -> Word:
     """The gateway's address is not one."""
     fault = Fault("gateway-malformed", f"The gateway's address is not usable: {why}.")
-    return CircuitsPart(Fate.FAILED, fault=fault)
+    return Word(Told.BROKEN, fault=fault)
 
 
 OUT_OF_TIME = Failure(FailureKind.TOTAL_TIMEOUT, Side.GATEWAY, "it gives no answer in time")
@@ -290,6 +290,14 @@ def circuits_part(words: Iterable[Word]) -> CircuitsPart:
     return CircuitsPart(Fate.FAILED, fault=broken) if broken else NOTHING
 
 
-def worth_a_hint(session: SessionPart, circuits: CircuitsPart) -> bool:
-    """Whether to ask the gateway again: it may see now that the session is gone (design 7)."""
-    return session.gone and circuits.fate is Fate.FAILED and circuits.fault == DENIED.fault
+Q = TypeVar("Q")
+
+
+def worth_a_hint(session: SessionPart, words: Mapping[Q, Word]) -> list[Q]:
+    """Which questions to ask again: who denied them may see now that the session is gone.
+
+    A delete that lacks the right is still a hint (design 7).
+    """
+    if not session.gone:
+        return []
+    return [question for question, word in words.items() if word.told is Told.DENIED]
