@@ -75,6 +75,13 @@ def test_json(manager: SmallManager):
     assert result.stderr == ""
 
 
+def test_a_protocol_of_our_own_choice(manager: SmallManager):
+    result = run(manager.url, "--protocol", "tcp", ONE, "jupyter")
+    assert (result.exit_code, result.stdout) == (0, "worker:10201\n")
+    result = run(manager.url, "--protocol", "smoke", ONE, "jupyter")
+    assert result.exit_code == 2 and "--protocol" in result.stderr
+
+
 def test_v1_through_a_gateway(manager: SmallManager, proxy: Proxy):
     manager.start = V1_ONLY
     result = run("http://unused.invalid", "--manager", manager.url, "--gateway", proxy.url,

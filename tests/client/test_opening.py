@@ -204,6 +204,8 @@ class TestV1:
         ("path", "answer", "code"),
         [
             ("/status", (200, b"<h1>"), "gateway-not-a-wsproxy"),
+            ("/status", (503, b'{"api_version": "v1"}'), "gateway-not-a-wsproxy"),
+            ("/status", (200, b'{"api_version": "v9"}'), "gateway-not-a-wsproxy"),
             ("/conf", (403, b'{"code": 403}'), "gateway-refuses-conf"),
             ("/add", (200, b'{"code": 500}'), "gateway-cannot-open"),
         ],
@@ -222,6 +224,7 @@ class TestV1:
         [
             ("http://192.0.2.1:5050", "gateway-not-local"),
             ("http://gateway.example:5050", "gateway-not-local"),
+            ("https://gateway.example:5050", "gateway-not-local"),
             ("gateway", "gateway-malformed"),
         ],
     )

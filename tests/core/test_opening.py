@@ -14,6 +14,7 @@ from wsproxy.core.opening import (
     Said,
     Started,
     add_url,
+    gateway_status,
     is_web,
     opened_v1,
     opened_v2,
@@ -242,7 +243,11 @@ def test_the_token_of_a_local_gateway():
         assert isinstance(fault, Fault) and fault.code == "gateway-refuses-conf"
 
 
-ADDED: dict[str, Any] = {"code": 200, "proxy": "http://h:4001", "url": "http://h:5050/redirect?port=4001"}
+ADDED: dict[str, Any] = {
+    "code": 200,
+    "proxy": "http://h:4001",
+    "url": "http://h:5050/redirect?port=4001",
+}
 
 
 def test_a_v1_app():
@@ -303,3 +308,20 @@ def test_no_answer_raises(status, body):
     token_in(status, body)
     opened_v1("r", status, body, Transport.HTTP)
     said_by_gateway(body)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "good"),
+    [
+        (200, b'{"api_version": "v1"}', True),
+        (200, b'{"api_version": "v2", "advertise_address": "http://x"}', True),
+        (503, b'{"api_version": "v1"}', False),
+        (200, b'{"api_version": "v9"}', False),
+        (200, b'{"status": "ok"}', False),
+        (200, b"<html>", False),
+    ],
+)
+def test_who_may_have_our_secrets(status, body, good):
+    fault = gateway_status(status, body)
+    assert (fault is None) is good
+    assert fault is None or fault.code == "gateway-not-a-wsproxy"

@@ -22,7 +22,7 @@ from wsproxy.cli.output import (
     warn,
 )
 from wsproxy.client import Client, Fault, ListenerNeeded, NotOpened, Opened
-from wsproxy.core.circuit import Transport
+from wsproxy.core.circuit import Protocol, Transport
 from wsproxy.core.hosts import is_loopback
 from wsproxy.core.wire import Version
 from wsproxy.manager.handshake import HandshakeRules
@@ -69,6 +69,12 @@ def _bind(context: click.Context, parameter: click.Parameter, text: str) -> Bind
     callback=_bind,
     help="Where to listen in v1; any free port of 127.0.0.1 by default.",
 )
+@click.option(
+    "--protocol",
+    type=click.Choice([protocol.value for protocol in Protocol]),
+    default=None,
+    help="What the app speaks, instead of what the manager lists.",
+)
 @insecure_option
 @json_option
 def command(
@@ -79,6 +85,7 @@ def command(
     group: str,
     project: str,
     bind: Bind,
+    protocol: str | None,
     insecure: bool,
     as_json: bool,
 ) -> None:
@@ -95,7 +102,12 @@ def command(
     async def work() -> int:
         async with client:
             outcome = await client.open_app(
-                session, app, group=group, project=project, port=bind.port
+                session,
+                app,
+                group=group,
+                project=project,
+                port=bind.port,
+                protocol=Protocol(protocol) if protocol else None,
             )
         if isinstance(outcome, NotOpened):
             error(outcome.fault.detail, outcome.fault.code)

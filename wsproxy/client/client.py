@@ -7,6 +7,7 @@ from wsproxy.client.calls import Calls
 from wsproxy.client.gateway import GatewayClient
 from wsproxy.client.opening import App, Opening, Outcome
 from wsproxy.client.terminate import Deletion, DeletionRules, Done, Wish
+from wsproxy.core.circuit import Protocol
 from wsproxy.core.configuration import Configuration
 from wsproxy.core.deletion import Terminated
 from wsproxy.manager.requests import PATIENCE, ManagerClient
@@ -82,13 +83,21 @@ class Client:
         return await deletion.all(sessions, done)
 
     async def open_app(
-        self, session: str, app: str, *, group: str = "", project: str = "", port: int = 0
+        self,
+        session: str,
+        app: str,
+        *,
+        group: str = "",
+        project: str = "",
+        port: int = 0,
+        protocol: Protocol | None = None,
     ) -> Outcome:
         """Open an app in whichever version holds.
 
         ``Opened`` says where; ``NotOpened`` why not; ``ListenerNeeded`` that v1 holds and nobody
         but this process could listen (``wsproxy open`` does). ``group``: the session's resource
-        group, where it is known; ``port``: preferred local port in v1.
+        group, where it is known; ``port``: preferred local port in v1; ``protocol``: what the app
+        speaks, None for what the manager lists.
         """
         opening = Opening(self._manager, self._address, self._calls)
-        return await opening.open(App(session, app, group, project, port))
+        return await opening.open(App(session, app, group, project, port, protocol))

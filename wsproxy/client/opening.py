@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from wsproxy.client.calls import Calls
-from wsproxy.core.address import Address, Malformed, parse
+from wsproxy.core.address import Malformed, parse
 from wsproxy.core.circuit import Protocol, Transport, transport_of
 from wsproxy.core.configuration import Configuration, Mode
 from wsproxy.core.deletion import Fault, gateway_fault, manager_fault
@@ -21,6 +21,7 @@ from wsproxy.core.opening import (
     Said,
     Started,
     add_url,
+    gateway_status,
     opened_v1,
     opened_v2,
     opened_v2_tcp,
@@ -46,7 +47,7 @@ Outcome = Opened | NotOpened | ListenerNeeded
 class App:
     """What to open. ``group`` and ``project``: where its version is asked, "" to find out.
 
-    ``port``: preferred local port in v1, 0 for any.
+    ``port``: preferred local port in v1, 0 for any. ``protocol``: None is what the manager lists.
     """
 
     session: str
@@ -54,6 +55,7 @@ class App:
     group: str = ""
     project: str = ""
     port: int = 0
+    protocol: Protocol | None = None
 
 
 class Opening:
@@ -76,6 +78,7 @@ class Opening:
         protocol = protocol_of(listed.status, listed.body, app.name)
         if isinstance(protocol, Fault):
             return NotOpened(protocol)
+        protocol = app.protocol or protocol
         said = await self._version(app)
         if said.version is not Version.V1:
             found = await self._v2(app, protocol)
@@ -158,18 +161,18 @@ class Opening:
         return opened
 
     async def _at_gateway(self, app: App, protocol: Protocol, reason: str) -> Opened | Fault:
-        """The configuration holds a secret: it goes to a wsproxy of this machine, or over TLS."""
+        """The configuration holds a secret: it goes to a wsproxy of this machine, nowhere else."""
         address = parse(self._gateway)
         if isinstance(address, Malformed):
             return Fault("gateway-malformed", f"Its address is not usable: {address.why}.")
-        if not _may_have_secrets(address):
-            detail = "Secrets are only sent to a gateway on this machine, or over https://."
+        if not is_loopback(address.host):
+            detail = "Secrets are only sent to a gateway on this machine."
             return Fault("gateway-not-local", detail)
         status = await self._calls.get(f"{self._gateway}/status", STEP)
         if isinstance(status, Failure):
             return gateway_fault(status)
-        if not (isinstance(status.document, dict) and "api_version" in status.document):
-            return Fault("gateway-not-a-wsproxy", "What answers there is not a wsproxy.")
+        if (stranger := gateway_status(status.status, status.body)) is not None:
+            return stranger
         who = self._manager.who
         said = await self._calls.put(f"{self._gateway}/conf", conf_document(who), STEP)
         if isinstance(said, Failure):
@@ -190,10 +193,6 @@ def conf_document(who: Configuration) -> Mapping[str, object]:
     if who.mode is Mode.SESSION:
         return {**common, "session": who.session, "auth_mode": who.auth_mode.value}
     return {**common, "access_key": who.access_key, "secret_key": who.secret_key}
-
-
-def _may_have_secrets(address: Address) -> bool:
-    return address.tls or is_loopback(address.host)
 
 
 _ADDRESS_KINDS: Mapping[FailureKind, str] = {

@@ -14,7 +14,7 @@ from wsproxy.core.circuit import Protocol, Transport
 from wsproxy.core.deletion import Fault
 from wsproxy.core.manager_version import of_manager
 from wsproxy.core.strangers import line, parsed, problem_slug
-from wsproxy.core.version import judge
+from wsproxy.core.version import Answer, judge
 from wsproxy.core.wire import Version
 
 
@@ -217,6 +217,13 @@ def _gateway_in(text: str) -> tuple[str, int]:
         return gateway.hostname or "", gateway.port or 0
     except ValueError:
         return "", 0
+
+
+def gateway_status(status: int, body: bytes) -> Fault | None:
+    """None when a local gateway's ``/status`` is a wsproxy's: then it may have our secrets."""
+    if judge(Answer(status, body)).reason == "confirmed":
+        return None
+    return Fault("gateway-not-a-wsproxy", "What answers at the gateway is not a wsproxy.")
 
 
 def token_in(status: int, body: bytes) -> str | Fault:
