@@ -31,8 +31,3 @@ def by_secret(secret: str, clock: Callable[[], float] = time.time) -> Guard:
         return guarded
 
     return guard
-
-
-def by_port(handler: Handler) -> Handler:
-    """For the admin port: who can reach it may use it (``admin-bind`` is private)."""
-    return handler
