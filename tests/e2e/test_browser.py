@@ -174,17 +174,23 @@ async def lab_installation() -> AsyncIterator[tuple[Installation, str, Keypair]]
         await lab.close()
 
 
+CODE = "print(6 * 7)"
+
+
 async def _run_a_cell(page: Page, url: str) -> None:
-    """Open a notebook in JupyterLab and run a cell, as a person does."""
+    """Open a notebook in JupyterLab and run a cell, as a person does: once the kernel is idle."""
     await page.goto(url, wait_until="domcontentloaded")
     card = page.locator('.jp-LauncherCard[data-category="Notebook"]').first
     await card.click(timeout=60_000)
+    kernel = page.locator("#jp-bottom-panel, #jp-main-statusbar").first
+    await expect(kernel).to_contain_text("Idle", timeout=60_000)
     cell = page.locator(".jp-Notebook .jp-CodeCell .cm-content").first
     await cell.click(timeout=60_000)
-    await page.keyboard.type("print(6 * 7, 'from the kernel')")
+    await page.keyboard.type(CODE)
+    await expect(cell).to_have_text(CODE, timeout=60_000)
     await page.keyboard.press("Shift+Enter")
     output = page.locator(".jp-Notebook .jp-OutputArea-output").first
-    await expect(output).to_contain_text("42 from the kernel", timeout=60_000)
+    await expect(output).to_contain_text("42", timeout=60_000)
 
 
 @pytest.mark.jupyter

@@ -1,11 +1,12 @@
 """Circuits, slots and workers over HTTP (protocol 6.1 to 6.3)."""
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from tests.support.circuits import SESSION, want
+from tests.support.circuits import PORTS, SESSION, want
 from tests.support.management import NODE, SECRET, Managed, managed
 from wsproxy.api.v2 import management
 from wsproxy.core import jwts
@@ -108,11 +109,12 @@ async def test_deleting_several(node, form):
     gone = [(await node.open(want(f"app{n}"))).id for n in range(2)]
     kept = await node.open(want("kept"))
     ids = [str(one) for one in (*gone, UNKNOWN)]
-    options = {
+    forms: dict[str, dict[str, Any]] = {
         "body list": {"json": {"circuit_ids": ids}},
         "body text": {"json": {"circuit_ids": ", ".join(ids)}},
         "query": {"params": {"circuit_ids": ",".join(ids)}},
-    }[form]
+    }
+    options = forms[form]
 
     assert await node.ask("DELETE", "/api/circuit/_/bulk", **options) == (200, {"success": True})
     assert node.circuits.table.all() == (kept,)
@@ -140,7 +142,7 @@ async def test_a_bad_list_is_400_and_deletes_nothing(node, options):
 
 
 async def test_slots_in_use_and_free(node):
-    circuit = await node.open(want(slot=PortSlot("127.0.0.1", NODE.ports, 10201)))
+    circuit = await node.open(want(slot=PortSlot("127.0.0.1", PORTS, 10201)))
     await node.open(V1)
     used = await node.ask("GET", "/api/slots", params={"wsproxy_host": NODE.authority})
     free = await node.ask("GET", "/api/slots", params={"in_use": "false"})
