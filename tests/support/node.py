@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import aiohttp
@@ -107,6 +108,19 @@ class Node:
         assert page.status == 302, page.body
         cookie = page.headers["Set-Cookie"].partition(";")[0]
         return OpenApp(page.headers["Location"].rstrip("/"), cookie, session, token)
+
+    async def open_tcp(self, port: int, session: str = "", **query: str) -> tuple[str, int]:
+        """The whole way to a raw app of v2: where it is told to be."""
+        session = session or str(uuid4())
+        token = await self.announce(port, session)
+        query = {"app": "sshd", "protocol": "tcp", **query}
+        opened = await self.auth(token, session, **query)
+        page = await self.get(opened["redirect_url"])
+        assert page.status == 200, page.body
+        told = parse_qs(urlsplit(page.json["redirectURI"]).query)["gateway"][0]
+        place = urlsplit(told)
+        assert place.hostname and place.port
+        return place.hostname, place.port
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import cast
 
-from wsproxy.api import admin
 from wsproxy.api.cross_origin import CrossOriginRules
 from wsproxy.api.endpoint import Endpoint
 from wsproxy.api.server import ApiPolicy, build
 from wsproxy.api.serving import ApiServer
 from wsproxy.app import rules
 from wsproxy.app.control import ControlPart
+from wsproxy.app.oversight import Oversight
 from wsproxy.app.traffic import Traffic
 from wsproxy.config.settings import Settings
 from wsproxy.config.values import Bind, bracketed
@@ -61,6 +61,7 @@ class Gateway:
         self.traffic = Traffic(settings, self.metrics)
         self.control = ControlPart(settings, self.traffic)
         self._apis: list[ApiServer] = []
+        self._draining = False
         self._tasks = Tasks("gateway")
         self.addresses = Addresses("")
         self.endpoints: tuple[Endpoint, ...] = ()
@@ -93,10 +94,11 @@ class Gateway:
         await self.traffic.begin(places)
         if domain:
             domain_ready.factory = self.traffic.wildcard()
-        self.endpoints = tuple(self.control.endpoints(base, places))
+        oversight = Oversight(settings, self.traffic, self._is_ready, base, places)
+        self.endpoints = (*self.control.endpoints(base, places), *oversight.api())
         app = build(self.endpoints, self.control.policy(base))
         ready.factory = await self._front(ApiServer(app, self._version))
-        admin_address = await self._serve_admin(gateway.admin_bind)
+        admin_address = await self._serve_admin(gateway.admin_bind, oversight)
         self._tasks.start(self._watch().run(), "sessions")
         self._tasks.start(self._tick(), "tick")
         self._watch_metrics()
@@ -112,16 +114,14 @@ class Gateway:
             site = FrontSite(behind, api.protocol, self._version, self._session_ended)
         return serve_http(self.traffic.engine, site, self._version)
 
-    async def _serve_admin(self, bind: Bind | None) -> str:
+    async def _serve_admin(self, bind: Bind | None, oversight: Oversight) -> str:
         if bind is None:
             return ""
         names = rules.host_guard(self._settings, self._settings.base_url())
         policy = ApiPolicy(self._version, CrossOriginRules(Origins(), Origins()), names.allows)
         ready = _Ready()
         port = await self._bind(bind, ready)
-        api = ApiServer(
-            build(admin.endpoints(self.metrics.text, self._health), policy), self._version
-        )
+        api = ApiServer(build(oversight.admin(), policy), self._version)
         await api.start()
         self._apis.append(api)
         ready.factory = serve_http(self.traffic.engine, ApiSite(api.protocol), self._version)
@@ -171,14 +171,8 @@ class Gateway:
             await asyncio.sleep(TICK)
             self.traffic.activity.seen(self.traffic.engine.wall())
 
-    def _health(self) -> dict[str, object]:
-        feed = self.traffic.feed
-        return {
-            "ok": feed.ready,
-            "degraded": feed.degraded,
-            "version": self._version.value,
-            "circuits": len(self.traffic.table()),
-        }
+    def _is_ready(self) -> bool:
+        return self.traffic.feed.ready and not self._draining
 
     def _watch_metrics(self) -> None:
         traffic = self.traffic
@@ -190,6 +184,7 @@ class Gateway:
 
     async def drain(self) -> None:
         """Stop accepting, let requests finish within ``grace``, then close."""
+        self._draining = True
         grace = self._settings.gateway.grace
         await asyncio.gather(self.traffic.listeners.drain(grace), self._close_apis())
         await self.close()

@@ -1,14 +1,17 @@
 """Settings as the small values that the parts take. Pure, except that TLS files are read."""
 
 import ssl
+from uuid import UUID
 
 from yarl import URL
 
 from wsproxy.config.settings import Settings
+from wsproxy.config.values import bracketed
 from wsproxy.core.admission import AdmissionRules
 from wsproxy.core.circuit import Direct
 from wsproxy.core.configuration import AuthMode, Configuration, Mode
 from wsproxy.core.cors import Origins
+from wsproxy.core.documents import NodeFacts
 from wsproxy.core.framing import HeadLimits
 from wsproxy.core.hosts import HostGuard
 from wsproxy.core.permits import PermitRules
@@ -147,6 +150,24 @@ def v2_places(settings: Settings, base: str, domain_port: int) -> Places:
         domain=v2.domain,
         domain_port=domain_port or v2.domain_advertise_port,
         tls=settings.domain_scheme == "https" if v2.domain else settings.tls.enabled,
+    )
+
+
+def node_facts(
+    settings: Settings, base: str, places: Places, node_id: UUID, started_at: float
+) -> NodeFacts:
+    """This node as the management API shows it; ``base`` is the API's advertised address."""
+    url = URL(base)
+    return NodeFacts(
+        id=node_id,
+        authority=f"{bracketed(url.host or '')}:{url.port}",
+        hostname=settings.v2.advertise_host,
+        api_port=url.port or 0,
+        started_at=started_at,
+        ports=settings.v2.ports.numbers if settings.v2.enabled else (),
+        domain=places.domain,
+        traffic_port=places.domain_port if places.domain else 0,
+        tls=places.tls,
     )
 
 

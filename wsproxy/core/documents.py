@@ -146,27 +146,29 @@ def health_document(circuit: Circuit, trouble: Trouble) -> Document:
 
 
 def occupied(table: RouteTable, node: NodeFacts) -> tuple[Circuit, ...]:
-    """The circuits that use slots of this worker; v1 listeners have ports of their own."""
-    if node.wildcard:
-        return tuple(c for c in table.all() if c.label is not None)
+    """The circuits that use slots of this worker; v1 listeners have ports of their own.
+
+    In wildcard mode raw apps have ports too: a port has no name to be told by.
+    """
+    named = (c for c in table.all() if c.label is not None) if node.wildcard else ()
     held = (table.by_port(port) for port in node.ports)
-    return tuple(c for c in held if c is not None and c.version is Version.V2)
+    return (*named, *(c for c in held if c is not None and c.version is Version.V2))
 
 
 def slot_documents(table: RouteTable, node: NodeFacts, in_use: bool) -> list[Document]:
     """``GET /api/slots``. In wildcard mode the free slots have no end, so none are listed."""
     if in_use:
-        return [_slot(node, c.port, c.label, c.id) for c in occupied(table, node)]
-    return [_slot(node, port, None, None) for port in _free(table, node)]
+        return [_slot(c.port, c.label, c.id) for c in occupied(table, node)]
+    return [_slot(port, None, None) for port in _free(table, node)]
 
 
 def _free(table: RouteTable, node: NodeFacts) -> list[int]:
     return [] if node.wildcard else [p for p in node.ports if table.by_port(p) is None]
 
 
-def _slot(node: NodeFacts, port: int | None, label: str | None, held: UUID | None) -> Document:
+def _slot(port: int | None, label: str | None, held: UUID | None) -> Document:
     return {
-        "frontend_mode": "wildcard" if node.wildcard else "port",
+        "frontend_mode": "port" if port is not None else "wildcard",
         "in_use": held is not None,
         "port": port,
         "subdomain": label,
