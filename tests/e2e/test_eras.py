@@ -11,13 +11,13 @@ from wsproxy.sim import stage as staging
 from wsproxy.sim import transfer
 from wsproxy.sim.stage import free_port, staged
 from wsproxy.sim.story import Step, Story
+from wsproxy.sim.traits import Era
 from wsproxy.sim.visitor import new_http
-from wsproxy.sim.world import Era
 
 SIZE = 1 << 20
 
 
-@pytest.fixture(params=list(Era))
+@pytest.fixture(params=[Era.M23_09, Era.M26_2, Era.M26_8], ids=lambda era: era.release)
 async def story(request, monkeypatch):
     monkeypatch.setattr(staging, "JupyterLab", FakeLab)
     port = free_port()

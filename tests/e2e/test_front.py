@@ -17,7 +17,8 @@ from wsproxy.core.wire import SPEAKER_HEADER, VERSION_HEADER
 from wsproxy.manager.requests import ManagerClient, Said
 from wsproxy.sim.echo import Echo
 from wsproxy.sim.installation import Installation, installation
-from wsproxy.sim.world import App, Era, Keypair, Session, World
+from wsproxy.sim.traits import Era
+from wsproxy.sim.world import App, Keypair, Session, World
 
 USER = Keypair("AKIAUSER", "secret-of-the-user")
 

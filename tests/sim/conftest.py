@@ -13,7 +13,8 @@ from wsproxy.core import signing
 from wsproxy.sim.echo import Echo
 from wsproxy.sim.installation import Installation, installation
 from wsproxy.sim.stage import free_port
-from wsproxy.sim.world import App, Era, Keypair, Session, World
+from wsproxy.sim.traits import Era
+from wsproxy.sim.world import App, Keypair, Session, World
 
 USER = Keypair("AKIAUSER", "secret-of-the-user", email="user@example.com", password="pw")
 OTHER = Keypair("AKIAOTHER", "secret-of-the-other", email="other@example.com")

@@ -10,7 +10,8 @@ from aiohttp import WSMsgType, WSServerHandshakeError, web
 from tests.sim.conftest import ADMIN, OTHER, USER, signed, simulated
 from wsproxy.sim.echo import GREETING
 from wsproxy.sim.site import Site
-from wsproxy.sim.world import App, Era, Keypair
+from wsproxy.sim.traits import Era
+from wsproxy.sim.world import App, Keypair
 
 JSON = "application/json"
 

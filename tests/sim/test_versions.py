@@ -9,8 +9,8 @@ import pytest
 from aiohttp import ClientSession, web
 
 from wsproxy.sim.documents import FaultError, render
+from wsproxy.sim.traits import Era
 from wsproxy.sim.versions import StatusClient
-from wsproxy.sim.world import Era
 
 JSON = "application/json"
 

@@ -10,7 +10,8 @@ from yarl import URL
 from wsproxy.core import signing
 from wsproxy.sim import documents
 from wsproxy.sim.documents import Fault, FaultError
-from wsproxy.sim.world import Era, Keypair, World
+from wsproxy.sim.traits import ManagerTraits
+from wsproxy.sim.world import Keypair, World
 
 API_VERSIONS = (
     "v4.20181215",
@@ -38,7 +39,7 @@ class Authenticator:
     """Checks signatures against the world's keypairs. ``clock`` gives unix seconds."""
 
     world: World
-    era: Era
+    era: ManagerTraits
     clock: Callable[[], float]
 
     def caller(self, request: web.Request) -> Keypair:
@@ -59,7 +60,7 @@ class Authenticator:
             raise FaultError(documents.BAD_REQUEST, "Unsupported API version.")
 
     def _refused(self, refusal: signing.Refusal, signed: bool) -> tuple[Fault, str]:
-        old = self.era is Era.M23_09
+        old = not self.era.unsigned_is_401
         if not signed and not old:
             return documents.AUTH_FAILED, "Unauthorized access"
         if refusal in (signing.Refusal.BAD_DATE, signing.Refusal.CLOCK_SKEW):

@@ -1,7 +1,7 @@
 """Problem documents of managers and web servers, worded as the recorded ones (observed 1, 2).
 
-Releases of 23.09 write JSON with spaces and know no ``error_code``; later ones write it compactly
-and have one.
+Releases of 23.09 write JSON with spaces and know no ``error_code``; 26.8 writes it compactly and
+has one.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from wsproxy.core.wire import PROBLEM_TYPE_BASE
-from wsproxy.sim.world import Era
+from wsproxy.sim.traits import ManagerTraits
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -47,6 +47,12 @@ UNKNOWN_PATH = Fault(404, "url-not-found", "Unknown URL path.", "api_read_not-fo
 BAD_REQUEST = Fault(400, "generic-bad-request", "Bad request.", "backendai_generic_bad-request")
 BAD_PARAMS = Fault(
     400, "invalid-api-params", "Missing or invalid API parameters.", "api_parsing_invalid"
+)
+BAD_PARAMS_LATER = Fault(
+    400,
+    "generic-bad-request",
+    "Invalid or Missing API Parameters.",
+    "api_parsing_invalid-parameters",
 )
 FORBIDDEN = Fault(403, "generic-forbidden", "Forbidden operation.", "backendai_generic_forbidden")
 BAD_SCHEMA = Fault(
@@ -109,11 +115,18 @@ class FaultError(Exception):
         self.data = data
 
 
-def render(era: Era, error: FaultError) -> web.Response:
+def bad_parameters(era: ManagerTraits, msg: str, data: Any = None) -> FaultError:
+    """What is wrong with a request's query or body, in the era's words."""
+    if era.pydantic_parameters:
+        return FaultError(BAD_PARAMS_LATER, msg)
+    return FaultError(BAD_PARAMS, msg, data)
+
+
+def render(era: ManagerTraits, error: FaultError) -> web.Response:
     """The answer a manager of that era gives."""
     fault = error.fault
     document: dict[str, Any] = {"type": PROBLEM_TYPE_BASE + fault.slug, "title": fault.title}
-    if era is not Era.M23_09:
+    if era.error_codes:
         document["error_code"] = fault.error_code
     if error.msg:
         document["msg"] = error.msg
@@ -124,8 +137,6 @@ def render(era: Era, error: FaultError) -> web.Response:
     )
 
 
-def dump(era: Era, value: Any) -> str:
+def dump(era: ManagerTraits, value: Any) -> str:
     """JSON text with the separators of the era's problem documents."""
-    if era is Era.M23_09:
-        return json.dumps(value)
-    return json.dumps(value, separators=(",", ":"))
+    return json.dumps(value, separators=(",", ":") if era.compact_json else None)

@@ -13,9 +13,10 @@ from wsproxy.sim.manager import Manager
 from wsproxy.sim.record import Record
 from wsproxy.sim.services import Ended, Services
 from wsproxy.sim.site import Site
+from wsproxy.sim.traits import ManagerTraits
 from wsproxy.sim.versions import StatusClient
 from wsproxy.sim.webserver import WebServer
-from wsproxy.sim.world import Era, Session, World
+from wsproxy.sim.world import Session, World
 
 MANAGER_PATIENCE = 300.0
 """Seconds a manager waits for ``/status`` of a group's proxy (observed 1)."""
@@ -26,7 +27,7 @@ class Installation:
     """``endpoint`` is the manager (HMAC), ``webserver`` the web server (login sessions)."""
 
     world: World
-    era: Era
+    era: ManagerTraits
     record: Record
     endpoint: str
     webserver: str
@@ -39,7 +40,7 @@ async def _nothing(session: Session) -> None:
 @asynccontextmanager
 async def installation(
     world: World,
-    era: Era = Era.M26_8,
+    era: ManagerTraits = ManagerTraits.M26_8,
     *,
     ended: Ended = _nothing,
     clock: Callable[[], float] = time.time,

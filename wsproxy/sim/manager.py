@@ -13,13 +13,14 @@ from wsproxy.sim.authentication import Authenticator
 from wsproxy.sim.documents import FaultError
 from wsproxy.sim.record import Record, current, recording
 from wsproxy.sim.services import Services
+from wsproxy.sim.traits import ManagerTraits
 from wsproxy.sim.versions import StatusClient
-from wsproxy.sim.world import App, Era, World
+from wsproxy.sim.world import App, World
 
 BODY_LIMIT = 1 << 20
 
 STREAM_KEYS = frozenset({"app", "service", "port", "envs", "arguments"})
-"""Query keys of the stream; managers up to 26.2 refuse others (protocol 3.1)."""
+"""Query keys of the stream (protocol 3.1)."""
 
 ALWAYS_STREAMED = frozenset({"http", "tcp", "preopen"})
 
@@ -29,7 +30,7 @@ class Manager:
     """Handlers of the manager's API."""
 
     world: World
-    era: Era
+    era: ManagerTraits
     record: Record
     authenticator: Authenticator
     services: Services
@@ -84,6 +85,7 @@ class Manager:
             request.match_info["session"],
             caller,
             forced=request.query.get("forced", "").lower() == "true",
+            recursive=request.query.get("recursive", "").lower() == "true",
             owner=request.query.get("owner_access_key", ""),
         )
         return self._json(answer)
@@ -111,15 +113,13 @@ class Manager:
             raise FaultError(documents.BAD_REQUEST)
         if app.starting > 0:
             app.starting -= 1
-            raise FaultError(
-                documents.INTERNAL if self.era is Era.M23_09 else documents.APP_START,
-                "Failed to launch the app service",
-            )
+            fault = documents.APP_START if self.era.names_app_start else documents.INTERNAL
+            raise FaultError(fault, "Failed to launch the app service")
         return await stream.serve(request, session, app, current(), self.record.changed)
 
     def _check_query(self, request: web.Request) -> None:
         unknown = set(request.query) - STREAM_KEYS
-        if unknown and self.era is not Era.M26_8:
+        if unknown and self.era is not ManagerTraits.M26_8:
             text = "Input validation error"
             raise FaultError(documents.BAD_PARAMS, text, dict.fromkeys(sorted(unknown), "unknown"))
         for key in ("envs", "arguments"):
@@ -130,14 +130,14 @@ class Manager:
         if request.query.get("port", str(app.port)) != str(app.port):
             text = f"Service {app.name} does not open the port number {request.query['port']}."
             raise FaultError(documents.BAD_PARAMS, text)
-        if app.protocol not in ALWAYS_STREAMED and self.era is not Era.M26_8:
+        if app.protocol not in ALWAYS_STREAMED and self.era is not ManagerTraits.M26_8:
             raise FaultError(documents.BAD_PARAMS, f"Unsupported service protocol: {app.protocol}")
 
     def _json(self, value: Any) -> web.Response:
         return web.Response(text=json.dumps(value), content_type="application/json")
 
 
-def faults_of(era: Era) -> Callable[..., Any]:
+def faults_of(era: ManagerTraits) -> Callable[..., Any]:
     """A middleware that renders faults as documents of the era."""
 
     @web.middleware

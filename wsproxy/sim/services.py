@@ -1,20 +1,23 @@
 """What a manager does for sessions: show, list apps, start a service, delete (P 8.2, 8.3)."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
-from yarl import URL
 
 from wsproxy.sim import documents
 from wsproxy.sim.documents import FaultError
-from wsproxy.sim.versions import StatusClient
-from wsproxy.sim.world import App, Era, Keypair, Session, TooManyMatches, World
+from wsproxy.sim.traits import ConfBody, Deletion, ManagerTraits
+from wsproxy.sim.versions import StatusClient, at
+from wsproxy.sim.world import App, Keypair, Session, TooManyMatches, World
 
 UNDESTROYABLE = frozenset({"PREPARING", "PULLING", "ERROR"})
 """Statuses that older managers delete only with ``forced`` (protocol 8.3)."""
+
+START_KEYS = frozenset({"app", "service", "port", "envs", "arguments"})
+"""What the body of ``start-service`` may have; ``login_session_token`` since 22.09."""
 
 Ended = Callable[[Session], Awaitable[None]]
 
@@ -24,7 +27,7 @@ class Services:
     """Operations of one user on sessions. ``ended`` is called after a session was deleted."""
 
     world: World
-    era: Era
+    era: ManagerTraits
     status: StatusClient
     http: ClientSession
     ended: Ended
@@ -32,13 +35,28 @@ class Services:
     def session(self, reference: str, caller: Keypair, owner: str = "") -> Session:
         """The session of that id or name; raises ``FaultError`` (404)."""
         try:
-            session = self.world.find(reference, owner or caller.access_key)
+            session = self.world.find(reference, self._keys(owner or caller.access_key))
         except TooManyMatches as error:
             matches = [{"id": str(found.id), "name": found.name} for found in error.matches]
             raise FaultError(documents.TOO_MANY, data={"matches": matches}) from error
         if session is None:
-            raise FaultError(documents.NO_SESSION, f"Session (id={reference}) does not exist.")
+            raise FaultError(documents.NO_SESSION, self._missing(reference))
         return session
+
+    def _keys(self, access_key: str) -> Collection[str]:
+        return self.world.keys_of(access_key) if self.era.by_user else (access_key,)
+
+    def _missing(self, reference: str) -> str:
+        if self.era.by_user:
+            return f"Session (name={reference}) does not exist for the user."
+        return f"Session (id={reference}) does not exist."
+
+    def check_keys(self, given: Collection[str], known: frozenset[str]) -> None:
+        """Refuse unknown keys as managers up to 26.2 do; raises ``FaultError`` (400)."""
+        unknown = sorted(set(given) - known)
+        if unknown and not self.era.pydantic_parameters:
+            said = dict.fromkeys(unknown, f"{unknown[0]} is not allowed key")
+            raise documents.bad_parameters(self.era, "Input validation error", said)
 
     def app(self, session: Session, reference: str, name: str) -> App:
         """The app of that name; raises ``FaultError`` (404)."""
@@ -50,9 +68,7 @@ class Services:
     async def start(self, reference: str, caller: Keypair, wanted: Mapping[str, Any]) -> Any:
         """``POST …/start-service``: the token of the group's proxy and its address."""
         session = self.session(reference, caller)
-        name = wanted.get("app") or wanted.get("service")
-        if not isinstance(name, str):
-            raise FaultError(documents.BAD_PARAMS, "Input validation error", {"app": "is required"})
+        name = self._wanted_app(wanted)
         group = self.world.groups.get(session.group)
         address = group.address if group else None
         if not address:
@@ -63,19 +79,32 @@ class Services:
         app = self.app(session, reference, name)
         if wanted.get("port") not in (None, app.port):
             text = f"Service {name} does not open the port number {wanted['port']}."
-            raise FaultError(documents.BAD_PARAMS, text)
+            raise documents.bad_parameters(self.era, text)
         token = await self._configure(address, session, app, wanted.get("login_session_token"))
         return {"token": token, "wsproxy_addr": status.get("advertise_address") or address}
 
+    def _wanted_app(self, wanted: Mapping[str, Any]) -> str:
+        """The app's name in the body of a start; raises ``FaultError`` (400)."""
+        keys = START_KEYS | {"login_session_token"} if self.era.takes_login_token else START_KEYS
+        self.check_keys(wanted, keys)
+        for key in ("envs", "arguments"):
+            if wanted.get(key) is not None and not isinstance(wanted[key], str):
+                said = {key: "value is not a string"}
+                raise documents.bad_parameters(self.era, "Input validation error", said)
+        name = wanted.get("app") or wanted.get("service")
+        if not isinstance(name, str):
+            said = {"app": "is required"}
+            raise documents.bad_parameters(self.era, "Input validation error", said)
+        return name
+
     async def _configure(self, address: str, session: Session, app: App, login: Any) -> Any:
         """``POST {address}/v2/conf`` without credentials, as every manager does (protocol 5.2)."""
-        body = {
-            "login_session_token": login,
-            "kernel_host": app.host,
-            "kernel_port": app.port,
-            "session": self._described(session),
-        }
-        url = URL(address).with_path("/v2/conf")
+        body: dict[str, Any] = {"kernel_host": app.host, "kernel_port": app.port}
+        if self.era.conf_body is not ConfBody.MINIMAL:
+            body["login_session_token"] = login
+        if self.era.conf_body is ConfBody.FULL:
+            body["session"] = self._described(session)
+        url = at(self.era, address, "/v2/conf")
         try:
             async with self.http.post(url, json=body, timeout=ClientTimeout(total=30)) as answer:
                 return json.loads(await answer.read())["token"]
@@ -83,29 +112,37 @@ class Services:
             raise FaultError(documents.INTERNAL) from error
 
     def _described(self, session: Session) -> dict[str, str]:
-        project = "project_id" if self.era is Era.M26_8 else "group_id"
         return {
             "id": str(session.id),
             "user_uuid": str(self.world.keypairs[session.owner].user_id),
-            project: str(session.project),
+            self.era.project_key: str(session.project),
             "access_key": session.owner,
             "domain_name": "default",
         }
 
     async def delete(
-        self, reference: str, caller: Keypair, *, forced: bool = False, owner: str = ""
+        self,
+        reference: str,
+        caller: Keypair,
+        *,
+        forced: bool = False,
+        recursive: bool = False,
+        owner: str = "",
     ) -> Any:
         """``DELETE /session/…``: stop serving it, end its containers, answer with stats."""
         if owner and owner != caller.access_key and not caller.admin:
             raise FaultError(documents.FORBIDDEN, "You cannot delete another user's session.")
         session = self.session(reference, caller, owner)
-        if session.status in UNDESTROYABLE and not forced and self.era is Era.M23_09:
+        if session.status in UNDESTROYABLE and not forced and self.era.spares_unsettled:
             text = f"The session is {session.status}; use forced=true."
             raise FaultError(documents.FORBIDDEN, text)
         del self.world.sessions[session.id]
         session.cut()
         await self.ended(session)
-        return {"stats": {} if self.era is Era.M23_09 else {"status": "terminated"}}
+        if self.era.deletion is Deletion.STATUS:
+            return {"stats": {"status": "terminated"}}
+        listed = recursive and self.era.deletion is Deletion.LISTED
+        return [{"stats": {}}] if listed else {"stats": {}}
 
     def shown(self, session: Session) -> dict[str, Any]:
         """``GET /session/…``: the fields that programs around the gateway read."""

@@ -21,7 +21,8 @@ from wsproxy.sim.echo import Echo
 from wsproxy.sim.installation import Installation, installation
 from wsproxy.sim.jupyter import JupyterLab
 from wsproxy.sim.shelf import Shelf
-from wsproxy.sim.world import App, Era, Keypair, Session, World
+from wsproxy.sim.traits import ManagerTraits
+from wsproxy.sim.world import App, Keypair, Session, World
 
 HOST = "127.0.0.1"
 LOWEST_PORT = 20000
@@ -74,7 +75,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(gateway: str, era: Era = Era.M26_8) -> AsyncIterator[Stage]:
+async def staged(gateway: str, era: ManagerTraits = ManagerTraits.M26_8) -> AsyncIterator[Stage]:
     """Everything but the gateway, which is expected at the URL ``gateway``; ends with the block.
 
     Raises ``ContainerError`` when an app could not be started; nothing is left running then.

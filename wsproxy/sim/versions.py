@@ -1,4 +1,4 @@
-"""``GET /scaling-groups/{sg}/wsproxy-version`` as managers of three eras answer it (observed 1).
+"""``GET /scaling-groups/{sg}/wsproxy-version`` as managers of each era answer it (observed 1).
 
 A faithful copy of what they get wrong: the status of ``/status`` is not looked at, a dead address
 is an error, and 26.2 calls a group without address "not found", which stops clients from deleting.
@@ -6,16 +6,17 @@ is an error, and 26.2 calls a group without address "not found", which stops cli
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout
 from yarl import URL
 
 from wsproxy.sim import documents
-from wsproxy.sim.documents import Fault, FaultError
-from wsproxy.sim.world import Era
+from wsproxy.sim.documents import FaultError
+from wsproxy.sim.traits import ManagerTraits, NoAddress, Refused
 
 
 class _NotJson(Exception):
@@ -27,19 +28,28 @@ class StatusClient:
     """Asks a group's proxy for its ``/status``. ``deadline`` in seconds; real ones wait minutes."""
 
     http: ClientSession
-    era: Era
+    era: ManagerTraits
     deadline: float = 300.0
+    _remembered: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
     async def version(self, address: str | None) -> Any:
         """The value of ``wsproxy_version``; raises ``FaultError`` as the manager would answer."""
         if not address:
-            if self.era is Era.M26_2:
+            if self.era.no_address is NoAddress.NOT_FOUND:
                 raise FaultError(documents.NO_ADDRESS)
             return "v1"
-        return (await self.status(address))["api_version"]
+        try:
+            return (await self.status(address))["api_version"]
+        except FaultError as error:
+            if error.fault is documents.INTERNAL and _cannot_connect(error):
+                raise FaultError(_REFUSED[self.era.refused]) from error
+            raise
 
     async def status(self, address: str) -> Mapping[str, Any]:
         """The document at ``{address}/status``; raises ``FaultError``."""
+        known = self._remembered.get(address)
+        if known is not None and time.monotonic() < known[0]:
+            return self._checked(known[1])
         try:
             document = await self._fetch(address)
         except ClientConnectorError as error:
@@ -48,24 +58,24 @@ class StatusClient:
             raise self._not_json(address) from error
         except (ClientError, OSError, ValueError, TimeoutError) as error:
             raise FaultError(documents.INTERNAL) from error
+        if self.era.remembers:
+            self._remembered[address] = time.monotonic() + self.era.remembers, document
         return self._checked(document)
 
     async def _fetch(self, address: str) -> Any:
-        if self.era is Era.M23_09:
-            return await self._once(f"{address}/status")  # a trailing slash makes //status
-        url = str(URL(address).with_path("/status"))  # a path in the address is lost
-        for pause in (0.1, 0.2):
+        url = at(self.era, address, "/status")
+        for attempt in range(self.era.tries - 1):
             try:
                 return await self._once(url)
             except ClientConnectorError:
                 raise
             except (ClientError, OSError):
-                await asyncio.sleep(pause)
+                await asyncio.sleep(0.1 * 2**attempt)
         return await self._once(url)
 
     async def _once(self, url: str) -> Any:
         timeout = ClientTimeout(total=self.deadline)
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json"} if self.era.asks_for_json else {}
         async with self.http.get(url, timeout=timeout, headers=headers) as answer:
             if answer.content_type != "application/json":
                 raise _NotJson
@@ -75,15 +85,19 @@ class StatusClient:
                 raise _NotJson from error
 
     def _refused(self, address: str) -> FaultError:
-        return _REFUSED[self.era](address)
+        """Older managers have a name for it in ``version`` only."""
+        if not self.era.checks_status:
+            return FaultError(documents.INTERNAL)
+        fault = _REFUSED[self.era.refused]
+        return FaultError(fault, f"Failed to connect to AppProxy at {address}")
 
     def _not_json(self, address: str) -> FaultError:
-        if self.era is Era.M23_09:
+        if not self.era.checks_status:
             return FaultError(documents.INTERNAL)
         return FaultError(documents.PROXY_ANSWER, f"Invalid response from AppProxy at {address}")
 
     def _checked(self, document: Any) -> Mapping[str, Any]:
-        if self.era is Era.M23_09:
+        if not self.era.checks_status:
             if not isinstance(document, dict) or "api_version" not in document:
                 raise FaultError(documents.INTERNAL)
             return document
@@ -96,14 +110,22 @@ class StatusClient:
         return document
 
 
-def _named(fault: Fault) -> Callable[[str], FaultError]:
-    return lambda address: FaultError(fault, f"Failed to connect to AppProxy at {address}")
+def at(era: ManagerTraits, address: str, path: str) -> str:
+    """Where a manager of that era finds ``path`` of a proxy."""
+    if era.keeps_path:
+        return address + path
+    return str(URL(address).with_path(path))
 
 
-_REFUSED: Mapping[Era, Callable[[str], FaultError]] = {
-    Era.M23_09: lambda _address: FaultError(documents.MISCONFIGURED),
-    Era.M26_2: _named(documents.PROXY_REFUSED_503),
-    Era.M26_8: _named(documents.PROXY_REFUSED),
+def _cannot_connect(error: FaultError) -> bool:
+    return isinstance(error.__cause__, ClientConnectorError)
+
+
+_REFUSED = {
+    Refused.UNCAUGHT: documents.INTERNAL,
+    Refused.MISCONFIGURED: documents.MISCONFIGURED,
+    Refused.UNAVAILABLE: documents.PROXY_REFUSED_503,
+    Refused.NAMED: documents.PROXY_REFUSED,
 }
 
 

@@ -29,7 +29,8 @@ from wsproxy.sim.authentication import Signer
 from wsproxy.sim.documents import FaultError
 from wsproxy.sim.manager import faults_of
 from wsproxy.sim.record import Record, recording
-from wsproxy.sim.world import Era, Keypair, World
+from wsproxy.sim.traits import ManagerTraits
+from wsproxy.sim.world import Keypair, World
 
 COOKIE = "AIOHTTP_SESSION"
 HEADER = "X-BackendAI-SessionID"
@@ -42,7 +43,7 @@ class WebServer:
     """Handlers of the web server. ``manager`` is the manager's URL."""
 
     world: World
-    era: Era
+    era: ManagerTraits
     record: Record
     http: ClientSession
     manager: URL
@@ -74,7 +75,7 @@ class WebServer:
         return web.json_response({"authenticated": False, "data": None})
 
     async def login_check(self, request: web.Request) -> web.Response:
-        session_id = _session_id(request)
+        session_id = _session_id(request, self.era)
         keypair = self._keypair(session_id)
         if keypair is None:
             return web.json_response({"authenticated": False, "data": None, "session_id": ""})
@@ -82,7 +83,7 @@ class WebServer:
 
     async def forward(self, request: web.Request) -> web.Response:
         target = request.raw_path.removeprefix("/func")
-        keypair = self._keypair(_session_id(request))
+        keypair = self._keypair(_session_id(request, self.era))
         if keypair is None and target != "/":
             raise FaultError(documents.NOT_LOGGED_IN)
         headers = dict(self.sign(keypair, request.method, target)) if keypair else {}
@@ -101,7 +102,7 @@ class WebServer:
             raise FaultError(documents.BAD_GATEWAY) from error
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        keypair = self._keypair(_session_id(request))
+        keypair = self._keypair(_session_id(request, self.era))
         if keypair is None:
             raise FaultError(documents.NOT_LOGGED_IN)
         target = request.raw_path.removeprefix("/func")
@@ -137,9 +138,10 @@ class WebServer:
         return web.Response(text=json.dumps(document), content_type="application/json")
 
 
-def _session_id(request: web.Request) -> str:
-    """The header wins over the cookie (protocol 3.3)."""
-    return request.headers.get(HEADER) or request.cookies.get(COOKIE, "")
+def _session_id(request: web.Request, era: ManagerTraits) -> str:
+    """The header wins over the cookie, where it is known (protocol 3.3)."""
+    header = request.headers.get(HEADER, "") if era.header_login else ""
+    return header or request.cookies.get(COOKIE, "")
 
 
 async def _relay(downstream: web.WebSocketResponse, upstream: ClientWebSocketResponse) -> None:

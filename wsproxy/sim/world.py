@@ -4,26 +4,11 @@ Plain mutable values, so that a test can put the world into the state it needs.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from enum import StrEnum
 from uuid import UUID, uuid4
 
-
-class Era(StrEnum):
-    """Managers whose answers differ (protocol 8.1, observed 1)."""
-
-    M23_09 = "23.09"
-    M26_2 = "26.2"
-    M26_8 = "26.8"
-
-    @property
-    def release(self) -> str:
-        return {"23.09": "23.09.10", "26.2": "26.2.0", "26.8": "26.8.1"}[self]
-
-    @property
-    def api_version(self) -> str:
-        return "v7.20230615" if self is Era.M23_09 else "v9.20250722"
+from wsproxy.sim.traits import Era as Era  # named values of managers
 
 
 @dataclass(slots=True)
@@ -115,9 +100,9 @@ class World:
         self.logins[session_id] = access_key
         return session_id
 
-    def find(self, reference: str, owner: str) -> Session | None:
-        """By id or name among the owner's sessions; raises ``TooManyMatches``."""
-        mine = [session for session in self.sessions.values() if session.owner == owner]
+    def find(self, reference: str, owners: Collection[str]) -> Session | None:
+        """By id or name among the sessions of these access keys; raises ``TooManyMatches``."""
+        mine = [session for session in self.sessions.values() if session.owner in owners]
         for session in mine:
             if str(session.id) == reference.lower():
                 return session
@@ -125,6 +110,14 @@ class World:
         if len(named) > 1:
             raise TooManyMatches(named)
         return named[0] if named else None
+
+    def keys_of(self, access_key: str) -> frozenset[str]:
+        """All access keys of the user that this one belongs to."""
+        keypair = self.keypairs.get(access_key)
+        if keypair is None:
+            return frozenset({access_key})
+        everybody = self.keypairs.values()
+        return frozenset(one.access_key for one in everybody if one.user_id == keypair.user_id)
 
     def matching(self, start: str, owner: str) -> list[Session]:
         """The owner's sessions whose id or name starts so."""
