@@ -72,6 +72,25 @@ async def test_case_34_the_path_follows_the_api_version(g, version, prefix):
     assert path == f"/stream/{prefix}/{SID}/httpproxy?app=jupyter"
 
 
+@pytest.mark.parametrize("mode", ["API", "SESSION"])
+async def test_case_34_a_manager_without_the_older_path_is_asked_by_the_newer_one(g, mode):
+    """Managers of today have no ``kernel``; behind a web server their 404 is a 502."""
+
+    async def no_kernel(manager, request):
+        if "/kernel/" in request.path:
+            return await streams.status(404 if mode == "API" else 502)(manager, request)
+        return await streams.echo(manager, request)
+
+    g.manager.script(no_kernel)
+    conf = g.api_conf if mode == "API" else g.session_conf
+    path = await seen(g, conf(api_version=None))
+    assert path.endswith(f"/stream/session/{SID}/httpproxy?app=jupyter")
+    assert [request.path.split("/stream/")[1][:7] for request in g.manager.requests] == [
+        "kernel/",
+        "session",
+    ]
+
+
 @pytest.mark.parametrize("app", ["sshd", "vnc", "xrdp", "vscode-desktop"])
 async def test_case_35_tcp_apps_use_tcpproxy(g, app):
     path = await seen(g, g.api_conf(), app)

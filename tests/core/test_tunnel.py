@@ -5,15 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from wsproxy.core.circuit import ThroughManager
+from tests.support.circuits import circuit
+from wsproxy.core.circuit import Protocol, ThroughManager
 from wsproxy.core.configuration import Configuration, Mode
 from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.core.tunnel import (
     Trouble,
     Verdict,
+    always_answers,
+    greets,
     host_field,
     judge,
     looks_http,
+    newer_path,
     orderly,
     stream_url,
     trouble_of,
@@ -108,6 +112,7 @@ VERDICTS = [
     (Trouble(close_code=1011), Mode.API, Verdict.FAILED),
     (Trouble(close_code=1001), Mode.API, Verdict.ENDED),
     (Trouble(silent=True), Mode.SESSION, Verdict.STARTING),
+    (Trouble(silent=True), Mode.API, Verdict.FAILED),
     (Trouble(failure=DOWN), Mode.API, Verdict.FAILED),
 ]
 
@@ -160,3 +165,38 @@ def test_more_bytes_never_change_a_decision(start):
     decided = looks_http(start[:20])
     if decided is not None:
         assert looks_http(start) is decided
+
+
+@pytest.mark.parametrize(
+    ("version", "mode", "status", "again"),
+    [
+        (4.0, Mode.API, 404, True),
+        (4.0, Mode.SESSION, 502, True),
+        (4.0, Mode.API, 502, False),
+        (4.0, Mode.API, None, False),
+        (5.0, Mode.API, 404, False),
+    ],
+)
+def test_the_older_path_is_given_up_where_nobody_knows_it(version, mode, status, again):
+    asked = Configuration("http://m", mode, api_version=version)
+    newer = newer_path(asked, status)
+    assert (newer is not None) is again
+    if newer is not None:
+        assert "/stream/session/" in str(stream_url(newer, ThroughManager("S", "a", "c")))
+        assert newer_path(newer, status) is None
+
+
+@pytest.mark.parametrize(
+    ("app", "protocol", "first", "answers"),
+    [
+        ("sshd", Protocol.HTTP, True, True),
+        ("desktop", Protocol.VNC, True, True),
+        ("xrdp", Protocol.TCP, False, True),
+        ("desktop", Protocol.RDP, False, True),
+        ("syslog", Protocol.TCP, False, False),
+        ("jupyter", Protocol.HTTP, False, False),
+    ],
+)
+def test_who_speaks_first(app, protocol, first, answers):
+    made = circuit(1, app=app, protocol=protocol)
+    assert (greets(made), always_answers(made)) == (first, answers)

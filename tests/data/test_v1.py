@@ -77,8 +77,9 @@ async def rig(*steps: Step, mode: Mode = Mode.API, **changes: Any) -> AsyncItera
                 plane.open.end_circuit(circuit.id, reason)
 
             admit = changes.pop("admit", local_only)
+            served = v1_circuit(changes.pop("app", "jupyter"))
             rules = V1Rules(sleep=slept, **{"speech": 0.2, **changes})
-            listener = V1Listener(plane, v1_circuit(), mode, drop, admit, rules)
+            listener = V1Listener(plane, served, mode, drop, admit, rules)
             async with listening(listener) as port:
                 made = Rig(manager, plane, port, slept)
                 made.gone = gone
@@ -222,6 +223,43 @@ async def test_silence_says_nothing_about_clients_that_speak_no_http():
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(client.size(1), 0.3)
             assert bytes(r.manager.received) == b"\x00\x01binary"
+
+
+@pytest.mark.parametrize("said", [b"", SSH])
+async def test_an_app_that_must_greet_and_does_not_is_dead(said):
+    """Behind a web server: retried without a word, then closed (design 5.8)."""
+    changes = {"first_byte": 0.05, "retries": 1, "app": "sshd"}
+    async with rig(streams.silent, mode=Mode.SESSION, **changes) as r:
+        assert await exchange(r.port, said) == b""
+        assert len(r.manager.requests) == 2
+        assert bytes(r.manager.received) == 2 * said
+
+
+async def _said_and_ended(r: Rig, data: bytes) -> bytes:
+    async with raw_client(r.port) as client:
+        await client.send(data)
+        client.half_close()
+        return await client.end()
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+async def test_bug_what_a_client_said_before_its_end_was_said_again(mode):
+    """A client that only speaks (a log line, say) must not be heard six times."""
+    async with rig(streams.silent, mode=mode) as r:
+        assert await _said_and_ended(r, b"one log line\n") == b""
+        await r.manager.ended.acquire()
+        assert bytes(r.manager.received) == b"one log line\n"
+        assert len(r.manager.requests) == 1
+        assert r.slept.pauses == []
+
+
+@pytest.mark.parametrize(("mode", "starting"), [(Mode.API, False), (Mode.SESSION, True)])
+async def test_an_app_that_is_silent_after_an_http_clients_end_is_told(mode, starting):
+    """Only behind a web server may such an app be one that starts."""
+    async with rig(streams.silent, mode=mode) as r:
+        answer = await _said_and_ended(r, GET)
+        assert is_starting(answer) is starting
+        assert "504" in page_of(answer)
 
 
 async def test_a_slow_answer_is_waited_for_once_the_app_has_answered():

@@ -401,6 +401,68 @@ async def test_a_slow_client_is_not_mistaken_for_a_silent_app(manager):
         assert await sink.lost is None
 
 
+async def _upload_to(manager: StreamManager, rules: TunnelRules, *, half_close: bool) -> None:
+    body = bytes(24 << 20)
+    async with streams_of(api(manager), StreamRules(tunnel=rules)) as made:
+        tunnel, sink = await opened(made)
+        tunnel.write(body)
+        if half_close:
+            tunnel.write_eof()
+        else:
+            tunnel.close()
+        await sink.lost
+    assert len(manager.received) == len(body)
+    assert manager.close_codes == [1000]
+
+
+async def test_bug_what_was_still_on_its_way_counted_as_silence_of_the_app(manager):
+    """A client ends its upload, and the manager reads it later than ``silence``."""
+
+    async def late(manager, request):
+        response = await streams._open(manager, request)
+        await asyncio.sleep(0.5)
+        await streams._listen(manager, response)
+        return response
+
+    manager.script(late)
+    rules = TunnelRules(ping=LONG, silence=0.1, farewell=10.0)
+    await _upload_to(manager, rules, half_close=True)
+
+
+async def test_bug_a_slow_manager_lost_the_end_of_what_was_written(manager):
+    """It reads all the time, but for longer than ``farewell``."""
+
+    async def slow(manager, request):
+        response = await streams._open(manager, request)
+
+        async def pause(data):
+            await asyncio.sleep(0.03)
+
+        await streams._listen(manager, response, pause)
+        return response
+
+    manager.script(slow)
+    rules = TunnelRules(ping=LONG, silence=0.1, farewell=1.0)
+    await _upload_to(manager, rules, half_close=False)
+
+
+async def test_stopping_waits_for_no_manager_that_takes_nothing():
+    async def deaf(manager, request):
+        response = await streams._open(manager, request)
+        manager.ended.release()
+        await asyncio.sleep(LONG)
+        return response
+
+    async with stream_manager() as manager:
+        manager.script(deaf)
+        rules = StreamRules(tunnel=TunnelRules(ping=LONG, silence=LONG, farewell=0.1))
+        async with streams_of(api(manager), rules) as made:
+            tunnel, sink = await opened(made)
+            tunnel.write(bytes(24 << 20))
+            await made.close()
+            assert sink.lost.done()
+
+
 @pytest.mark.parametrize("configure", [api, session])
 async def test_bug_ext_http_proxy_is_used_in_both_modes(manager, configure):
     async with connect_proxy() as (url, seen):

@@ -1,12 +1,12 @@
 """The tunnel through the manager: its URL, what its end means, who is to blame (protocol 3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from urllib.parse import quote
 
 from yarl import URL
 
-from wsproxy.core.circuit import ThroughManager
+from wsproxy.core.circuit import Circuit, Protocol, ThroughManager
 from wsproxy.core.configuration import Configuration, Mode
 from wsproxy.core.failure import Failure, FailureKind
 
@@ -28,10 +28,26 @@ _JSON_SAFE = ":,/?@!$'()*~"
 parameter (``&``, ``#``, ``+``, ``=``, ``;``) is encoded."""
 
 
+_OLDER_API = 4.0
+"""Up to here managers have ``/stream/kernel/…``; those of 22.03 and later have it no more."""
+
+
+def newer_path(configuration: Configuration, status: int | None) -> Configuration | None:
+    """How to ask again where the older path was refused by somebody who may not know it.
+
+    Clients that tell no API version count as old, whatever their manager is (protocol 12). Behind
+    a web server the manager's 404 is a 502.
+    """
+    unknown = status == 404 or (status == 502 and configuration.mode is Mode.SESSION)
+    if configuration.api_version > _OLDER_API or not unknown:
+        return None
+    return replace(configuration, api_version=_OLDER_API + 1)
+
+
 def stream_url(configuration: Configuration, route: ThroughManager) -> URL:
     """The WebSocket URL, encoded once; this exact text is signed and sent (protocol 3.1)."""
     kind = "tcpproxy" if route.app in _TCP_APPS else "httpproxy"
-    prefix = "session" if configuration.api_version > 4 else "kernel"
+    prefix = "session" if configuration.api_version > _OLDER_API else "kernel"
     below = "/func" if configuration.mode is Mode.SESSION else ""
     query = f"app={quote(route.app, safe='')}"
     if route.envs:
@@ -94,7 +110,9 @@ _STARTING_STATUSES = frozenset({500, 503})
 
 def judge(trouble: Trouble, mode: Mode) -> Verdict:
     """Design 5.8. Through a web server 502 is everything that may go wrong behind it."""
-    if trouble.silent or trouble.close_code == TRY_AGAIN_LATER:
+    if trouble.silent:  # a manager that is asked directly tells a dead app
+        return Verdict.STARTING if mode is Mode.SESSION else Verdict.FAILED
+    if trouble.close_code == TRY_AGAIN_LATER:
         return Verdict.STARTING
     if trouble.close_code:
         return _judge_close(trouble.close_code, mode)
@@ -112,6 +130,19 @@ def _judge_close(code: int, mode: Mode) -> Verdict:
     if code == 1000 or (code in (1005, ABNORMAL) and mode is Mode.SESSION):
         return Verdict.STARTING
     return Verdict.FAILED
+
+
+_GREETING_APPS = frozenset({"sshd", "sftp", "vnc", "vscode-desktop"})
+
+
+def greets(circuit: Circuit) -> bool:
+    """Whether the app speaks before its client does, so that silence means that it is dead."""
+    return circuit.app in _GREETING_APPS or circuit.protocol is Protocol.VNC
+
+
+def always_answers(circuit: Circuit) -> bool:
+    """Whether the app answers what a client says first; of most that are no HTTP nobody knows."""
+    return greets(circuit) or circuit.app == "xrdp" or circuit.protocol is Protocol.RDP
 
 
 _METHOD_LIMIT = 20

@@ -19,7 +19,15 @@ from wsproxy.core.configuration import Mode
 from wsproxy.core.failure import Failure
 from wsproxy.core.heads import Peer
 from wsproxy.core.hosts import is_loopback
-from wsproxy.core.tunnel import Trouble, Verdict, judge, looks_http, trouble_of
+from wsproxy.core.tunnel import (
+    Trouble,
+    Verdict,
+    always_answers,
+    greets,
+    judge,
+    looks_http,
+    trouble_of,
+)
 from wsproxy.core.v1pages import failed_page, raw_answer, starting_page
 from wsproxy.data.accepted import Accepted, Admit, Plane
 from wsproxy.data.v1trial import First, Trial
@@ -36,11 +44,11 @@ class V1Rules:
     """Counts, and seconds.
 
     ``pages``: starting pages a listener shows in a row before it says what is wrong. ``retries``
-    and ``pause``: for clients that do not speak HTTP. ``first_byte``: how long an HTTP request may
-    stay without an answer in SESSION mode before the app counts as starting; a web server hides
-    that an app is dead (observed 2). ``proven_first_byte``: the same once the listener has brought
-    an answer, since then silence more likely means work. ``speech``: how long a client that has
-    not spoken is waited for before it is closed.
+    and ``pause``: for clients that do not speak HTTP. ``first_byte``: how long an app that must
+    answer (HTTP, SSH, VNC, RDP) may be silent in SESSION mode before it counts as starting; a web
+    server hides that an app is dead (observed 2). ``proven_first_byte``: the same once the
+    listener has brought an answer, since then silence more likely means work. ``speech``: how long
+    a client that has not spoken is waited for before it is closed.
     """
 
     pages: int = 5
@@ -85,7 +93,7 @@ class V1Listener:
 
     @property
     def first_byte(self) -> float:
-        """Seconds for the first byte of an answer; 0: no deadline."""
+        """Seconds for the first byte of an app that must answer; 0: no deadline."""
         if self.mode is Mode.API:
             return 0.0  # the manager itself tells a dead app: 1013
         return self.rules.proven_first_byte if self._proven else self.rules.first_byte
@@ -173,13 +181,17 @@ class V1Connection(Accepted):
             if trouble is None or self.gone:
                 return
             verdict = judge(trouble, self._listener.mode)
-            if not self._worth_another(attempt, verdict) or await self._rest():
+            if not self._worth_another(attempt, verdict, trouble) or await self._rest():
                 await self._give_up(trouble, verdict)
                 return
 
-    def _worth_another(self, attempt: int, verdict: Verdict) -> bool:
-        """Silent retries are for apps that may come up and clients that no page could help."""
-        repeatable = self._trial is None or self._trial.repeatable
+    def _worth_another(self, attempt: int, verdict: Verdict, trouble: Trouble) -> bool:
+        """Silent retries are for apps that may come up and clients that no page could help.
+
+        An app that took all that a client had to say owes no answer: it must not hear it again.
+        """
+        heard = trouble.silent and self.ended
+        repeatable = not heard and (self._trial is None or self._trial.repeatable)
         starting = verdict is Verdict.STARTING
         return starting and not self._http and repeatable and attempt < self._rules.retries
 
@@ -223,15 +235,22 @@ class V1Connection(Accepted):
         early, self.early = bytes(self.early), bytearray()
         if early:
             self._say(early)
+        elif greets(self.circuit):
+            self._expect_answer()
         if self.ended:
             trial.finish()
         self.transport.resume_reading()
 
     def _say(self, data: bytes) -> None:
         assert self._trial is not None
-        assert self._timer is not None
         self._trial.say(data)
-        if self._http and self._listener.first_byte:
+        if self._http or always_answers(self.circuit):
+            self._expect_answer()
+
+    def _expect_answer(self) -> None:
+        assert self._timer is not None
+        assert self._trial is not None
+        if self._listener.first_byte:
             self._timer.set(self._listener.first_byte, self._trial.silent)
 
     # no way to the app

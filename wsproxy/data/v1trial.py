@@ -19,7 +19,7 @@ class First(Enum):
 
     BYTES = auto()  # of the app
     CLOSE = auto()  # the tunnel ended without one
-    SILENCE = auto()  # longer than a dead app deserves
+    SILENCE = auto()  # longer than a dead app deserves, or after the client's end
     GIVEN_UP = auto()  # the client left
 
 
@@ -51,7 +51,8 @@ class Trial(asyncio.Protocol):
         self.error = error
         code = error.code if isinstance(error, TunnelClosed) else None
         self.close_code = code or getattr(self._tunnel, "close_code", None) or 1000
-        self._decide(First.CLOSE)
+        quiet = getattr(self._tunnel, "app_silent", False)
+        self._decide(First.SILENCE if quiet else First.CLOSE)
 
     def pause_writing(self) -> None:
         if not self._client.is_closing():

@@ -17,9 +17,9 @@ from wsproxy.core.circuit import ThroughManager
 from wsproxy.core.configuration import Configuration
 from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.core.streamfields import explain_refusal, stream_fields
-from wsproxy.core.tunnel import host_field, stream_url
+from wsproxy.core.tunnel import host_field, newer_path, stream_url
 from wsproxy.core.wshandshake import Answer
-from wsproxy.manager.handshake import HandshakeRules, upgrade
+from wsproxy.manager.handshake import HandshakeRules, Upgraded, upgrade
 from wsproxy.manager.tunnel import Tunnel, TunnelRules
 
 log = logging.getLogger(__name__)
@@ -73,18 +73,10 @@ class ManagerStreams:
             return Failure(FailureKind.NO_ROUTE, Side.GATEWAY, said)
         if self._closed:
             return Failure(FailureKind.SHUTTING_DOWN, Side.GATEWAY)
-        url = stream_url(configuration, route)
-        host, now = host_field(url), self._now()
-        fields = [
-            ("User-Agent", f"wsproxy/{__version__}"),
-            *stream_fields(configuration, url.raw_path_qs, host, now),
-        ]
-
-        def explain(answer: Answer) -> str:
-            return explain_refusal(answer.status, answer.fields.get("date", ""), now)
-
-        rules = self._rules.handshake
-        outcome = await upgrade(url, host, fields, rules, self._proxy, explain)
+        outcome = await self._handshake(configuration, route)
+        if isinstance(outcome, Failure):
+            newer = newer_path(configuration, outcome.status)
+            outcome = outcome if newer is None else await self._handshake(newer, route)
         if isinstance(outcome, Failure):
             log.info("no tunnel for app %s: %s %s", route.app, outcome.kind, outcome.status or "")
             return outcome
@@ -97,6 +89,21 @@ class ManagerStreams:
         tunnel.attach(outcome.rest)
         return tunnel, protocol
 
+    async def _handshake(
+        self, configuration: Configuration, route: ThroughManager
+    ) -> Upgraded | Failure:
+        url = stream_url(configuration, route)
+        host, now = host_field(url), self._now()
+        fields = [
+            ("User-Agent", f"wsproxy/{__version__}"),
+            *stream_fields(configuration, url.raw_path_qs, host, now),
+        ]
+
+        def explain(answer: Answer) -> str:
+            return explain_refusal(answer.status, answer.fields.get("date", ""), now)
+
+        return await upgrade(url, host, fields, self._rules.handshake, self._proxy, explain)
+
     def _ended(self, tunnel: Tunnel) -> None:
         self._open.discard(tunnel)
         if not self._open:
@@ -107,4 +114,10 @@ class ManagerStreams:
         self._closed = True
         for tunnel in tuple(self._open):
             tunnel.close()
-        await self._none_open.wait()  # the tunnel's own deadline bounds this
+        try:
+            async with asyncio.timeout(self._rules.tunnel.farewell):
+                await self._none_open.wait()
+        except TimeoutError:
+            for tunnel in tuple(self._open):
+                tunnel.abort()
+            await self._none_open.wait()

@@ -51,7 +51,7 @@ class TunnelRules:
 
     ``silence``: a WebSocket cannot carry a client's half-close; after one, the app may go on as
     long as it is never silent for this long (design 5.8). ``farewell``: for the peer's answer to
-    our close frame.
+    our close frame, or for some of what must still leave before it.
     """
 
     ping: float = 20.0
@@ -62,7 +62,8 @@ class TunnelRules:
 class Tunnel(asyncio.Transport):
     """One WebSocket whose handshake is done, presented as a transport of bytes.
 
-    ``close_code`` is the code it was closed with, None while it is open. Extra info of the socket
+    ``close_code`` is the code it was closed with, None while it is open; ``app_silent`` whether we
+    closed it because the app was silent after the client's half-close. Extra info of the socket
     (``peername``, ``ssl_object``) is passed through, the socket itself is not: nobody but the
     tunnel may write to it.
     """
@@ -88,7 +89,9 @@ class Tunnel(asyncio.Transport):
         self._closing = False  # our side has ended it
         self._heard = True
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._unsent = 0  # bytes before our close frame, when last looked at
         self.close_code: int | None = None
+        self.app_silent = False
 
     def __repr__(self) -> str:
         state = "open" if self.close_code is None and not self._closing else "closing"
@@ -129,7 +132,8 @@ class Tunnel(asyncio.Transport):
         self._closing = True
         self._socket.write(encode_close(1000, secrets.token_bytes(4)))
         self._socket.resume_reading()  # to see the peer's answer
-        self._after("farewell", self._rules.farewell, self._socket.abort)
+        self._unsent = self._socket.get_write_buffer_size()
+        self._after("farewell", self._rules.farewell, self._part)
 
     def abort(self) -> None:
         self._closing = True
@@ -247,10 +251,21 @@ class Tunnel(asyncio.Transport):
         self._after("ping", self._rules.ping, self._ping)
 
     def _silent(self) -> None:
-        if self._paused:  # it is the client that is slow, not the app that is silent
+        """Slow are the client that does not read, and the way on which its last words still are."""
+        if self._paused or self._socket.get_write_buffer_size():
             self._after("silence", self._rules.silence, self._silent)
         else:
+            self.app_silent = True
             self.close()
+
+    def _part(self) -> None:
+        """Hang up, unless what was written before the goodbye is still leaving."""
+        unsent = self._socket.get_write_buffer_size()
+        if unsent >= self._unsent:
+            self._socket.abort()
+            return
+        self._unsent = unsent
+        self._after("farewell", self._rules.farewell, self._part)
 
     def _send(self, opcode: Opcode, payload: bytes) -> None:
         if not self._socket.is_closing():
