@@ -1,18 +1,16 @@
 """The control API's middlewares: what every answer carries, whatever happened."""
 
-import asyncio
 import io
 from collections.abc import Sequence
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import BaseModel
 
 from wsproxy.api.body import read_json, read_query
 from wsproxy.api.endpoint import Cors, Endpoint
 from wsproxy.api.server import ApiPolicy, Pairs, build
-from wsproxy.api.serving import ApiServer
 from wsproxy.core.problem import Problem, ProblemError
 from wsproxy.core.wire import SPEAKER_HEADER, VERSION_HEADER, Version
 
@@ -186,52 +184,3 @@ async def test_an_http_error_of_aiohttp_becomes_a_problem():
         async with client.post("/body", data=io.BytesIO(b"x" * (1 << 21))) as response:
             assert response.status == 413
             assert (await response.json())["type"].endswith("/payload-too-large")
-
-
-async def _serve(app: web.Application) -> tuple[ApiServer, asyncio.Server, int]:
-    api = ApiServer(app, Version.V2)
-    await api.start()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(api.protocol, "127.0.0.1", 0)
-    return api, server, server.sockets[0].getsockname()[1]
-
-
-async def _raw(port: int, data: bytes) -> bytes:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(data)
-    try:
-        return await asyncio.wait_for(reader.read(), 10)
-    finally:
-        writer.close()
-        await writer.wait_closed()
-
-
-async def test_what_aiohttp_itself_refuses_carries_the_version_too():
-    api, server, port = await _serve(build(ENDPOINTS, _policy()))
-    try:
-        answer = await _raw(
-            port,
-            b"GET /fine HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
-            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        )
-    finally:
-        server.close()
-        await api.close()
-    head = answer.partition(b"\r\n\r\n")[0].lower()
-    assert b" 400 " in head.splitlines()[0]
-    assert VERSION_HEADER.lower().encode() + b": v2" in head
-    assert b"malformed-request" in answer
-
-
-async def test_behind_a_front_each_answer_closes_the_connection():
-    api, server, port = await _serve(build(ENDPOINTS, _policy(one_request=True)))
-    try:
-        two = b"GET /fine HTTP/1.1\r\nHost: x\r\n\r\n" * 2
-        answer = await _raw(port, two)
-        async with ClientSession() as session:
-            async with session.get(f"http://127.0.0.1:{port}/fine") as response:
-                assert response.headers["Connection"] == "close"
-    finally:
-        server.close()
-        await api.close()
-    assert answer.count(b"HTTP/1.1 200") == 1

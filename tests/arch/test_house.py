@@ -47,3 +47,16 @@ def test_no_transport_is_asked_for_its_class() -> None:
     """uvloop's transports are no subclass of asyncio's: such a check fails in production only."""
     pattern = re.compile(r"isinstance\([^)]*\basyncio\.(Base)?(Read|Write)?Transport\b")
     assert [str(path) for path in PACKAGE if pattern.search(path.read_text("utf-8"))] == []
+
+
+def test_answers_are_made_where_the_version_is_added() -> None:
+    """Whoever writes a status line elsewhere writes an answer without the version header."""
+    makers = {"core/headers.py", "core/v1pages.py", "data/replies.py"}
+    pattern = re.compile(r"""["']HTTP/1\.1 (%d|\d{3})""")
+    found = {
+        path.relative_to(ROOT / "wsproxy").as_posix()
+        for path in PACKAGE
+        if pattern.search(path.read_text("utf-8"))
+    }
+    strangers = {name for name in found if name.startswith(("compat/", "sim/"))}
+    assert found - strangers == makers

@@ -2,11 +2,18 @@
 
 import asyncio
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pytest
+from aiohttp import web
+from yarl import URL
 
 from tests.support.apps import answering, raw_app
 from tests.support.node import Node, node, settings
+from wsproxy.api.endpoint import Endpoint
+from wsproxy.api.server import ApiPolicy, build
+from wsproxy.app import gateway
 from wsproxy.core.wire import SPEAKER_HEADER, VERSION_HEADER
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"]
@@ -15,40 +22,97 @@ UNKNOWN = ["/", "/nope", "/v2", "/v2/proxy", "/proxy", "/api/nothing", "/%2e%2e/
 VALUES = {"token": "x", "session": "00000000-0000-4000-8000-000000000000", "group": "g"}
 
 
-def _paths(gateway_node: Node) -> list[str]:
-    """Every path of the route table with something in its places, well-formed and not."""
-    found = list(UNKNOWN)
-    for endpoint in gateway_node.gateway.endpoints:
-        found.append(re.sub(r"{(\w+)(:[^}]*)?}", lambda m: VALUES.get(m[1], "x"), endpoint.path))
-        found.append(re.sub(r"{(\w+)(:[^}]*)?}", "%00%ff", endpoint.path) + "?app=&port=70000")
-    return list(dict.fromkeys(found))
+BODIES: list[tuple[bytes, dict[str, str]]] = [
+    (b"", {}),
+    (b"{", {"Content-Type": "application/json"}),
+    (b"\x1f\x8bnot gzip", {"Content-Encoding": "gzip"}),
+    (b"x" * 100_000, {"Content-Type": "text/plain"}),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One path to walk over: at which port, and the version that its answers must name.
+
+    "": it depends on what is asked; any version will do.
+    """
+
+    base: str
+    path: str
+    version: str
+
+
+class Built:
+    """Remembers every route table that a gateway builds, so that no new one is left out."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.tables: list[list[Endpoint]] = []
+        monkeypatch.setattr(gateway, "build", self._build)
+
+    def _build(self, endpoints: Iterable[Endpoint], policy: ApiPolicy) -> web.Application:
+        self.tables.append(list(endpoints))
+        return build(self.tables[-1], policy)
+
+    def rows(self, bases: list[str], own: str) -> list[Row]:
+        """Every path of every table with something in its places, well-formed and not."""
+        assert len(self.tables) == len(bases)
+        found = {(base, path): own for base in bases for path in UNKNOWN}
+        for base, table in zip(bases, self.tables, strict=True):
+            for endpoint in table:
+                version = endpoint.version.value if endpoint.version else own
+                version = "" if "wsproxy-version" in endpoint.path else version
+                for path in (_filled(endpoint.path), _spoilt(endpoint.path)):
+                    found[base, path] = version
+        return [Row(base, path, version) for (base, path), version in found.items()]
+
+
+def _filled(path: str) -> str:
+    return re.sub(r"{(\w+)(:[^}]*)?}", lambda m: VALUES.get(m[1], "x"), path)
+
+
+def _spoilt(path: str) -> str:
+    return re.sub(r"{(\w+)(:[^}]*)?}", "%00%ff", path) + "?app=&port=70000"
 
 
 @pytest.mark.parametrize("v2", [True, False])
-async def test_every_route_method_and_branch_of_the_api(v2):
-    config = settings() if v2 else settings(v2=None)
+async def test_every_route_method_and_branch_of_the_api_and_the_admin_port(v2, monkeypatch):
+    built = Built(monkeypatch)
+    admin = {"admin-bind": "127.0.0.1:0"}
+    config = settings(gateway=admin) if v2 else settings(gateway=admin, v2=None)
     async with node(config) as gateway_node:
-        paths = _paths(gateway_node)
-        assert len(paths) > 20
-        for path in paths:
+        bases = [gateway_node.api, gateway_node.gateway.addresses.admin]
+        rows = built.rows(bases, "v2" if v2 else "v1")
+        assert len(rows) > 20
+        for row in rows:
             for method in METHODS:
                 for accept in ACCEPTS:
-                    await _check(gateway_node, method, path, {"Accept": accept})
+                    await _check(gateway_node, method, row, {"Accept": accept})
+                await _check(gateway_node, method, row, {"Expect": "the unexpected"})
             preflight = {"Origin": "http://localhost", "Access-Control-Request-Method": "GET"}
-            await _check(gateway_node, "OPTIONS", path, preflight)
-            await _check(gateway_node, "GET", path, {"Host": "evil.example"})
+            await _check(gateway_node, "OPTIONS", row, preflight)
+            await _check(gateway_node, "GET", row, {"Host": "evil.example"})
+            for method in ("POST", "PUT", "DELETE"):
+                for body, fields in BODIES:
+                    await _check(gateway_node, method, row, fields, body)
 
 
-async def _check(gateway_node: Node, method: str, path: str, headers: dict[str, str]) -> None:
-    url = gateway_node.api + path
+async def _check(
+    gateway_node: Node, method: str, row: Row, headers: dict[str, str], body: bytes = b""
+) -> None:
     async with gateway_node.http.request(
-        method, url, headers=headers, allow_redirects=False
+        method,
+        URL(row.base + row.path, encoded=True),
+        headers=headers,
+        data=body,
+        allow_redirects=False,
     ) as response:
         await response.read()
+    what = (method, row, headers, response.status)
+    version = "" if method == "BREW" else row.version  # refused before its path is looked at
     versions = response.headers.getall(VERSION_HEADER, [])
-    assert versions in (["v1"], ["v2"]), (method, path, headers, response.status)
-    assert response.headers.get(SPEAKER_HEADER) == "gateway", (method, path, response.status)
-    assert response.status != 500, (method, path, headers)
+    assert versions == [version] or (not version and versions in (["v1"], ["v2"])), what
+    assert response.headers.get(SPEAKER_HEADER) == "gateway", what
+    assert response.status != 500, what
 
 
 BAD_HEADS = [

@@ -1,5 +1,6 @@
 """Reading a request's parameters into a model; what is wrong is named (protocol 7.9)."""
 
+import asyncio
 import json
 from typing import Any, TypeVar
 
@@ -9,6 +10,9 @@ from pydantic import BaseModel, ValidationError
 from wsproxy.core.problem import Problem, ProblemError
 
 M = TypeVar("M", bound=BaseModel)
+
+BODY_SECONDS = 10.0
+"""Seconds for a body to arrive; real ones come in one piece with their head."""
 
 
 def _invalid(msg: str, errors: list[dict[str, Any]] | None = None) -> ProblemError:
@@ -36,9 +40,20 @@ def validate(model: type[M], values: object) -> M:
         raise _invalid(named, entries) from None
 
 
+async def read_body(request: web.Request) -> bytes:
+    """The whole body; 408 when it does not come, 400 when it breaks off or is framed wrongly."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise ProblemError(Problem("body-timeout")) from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise ProblemError(Problem("malformed-request", msg="The body breaks off.")) from None
+
+
 async def read_document(request: web.Request) -> object:
     """The body as JSON; absent is ``{}``. Malformed JSON or text is 400 "Malformed body"."""
-    raw = await request.read()
+    raw = await read_body(request)
     if not raw.strip():
         return {}
     try:

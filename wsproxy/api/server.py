@@ -162,7 +162,10 @@ class _Middlewares:
         try:
             return await handler(request)
         except ProblemError as error:
-            return self._answer(request, error.problem)
+            response = self._answer(request, error.problem)
+            if error.problem.code in _LAST:
+                response.force_close()
+            return response
         except web.HTTPException as error:
             if error.status < 400:
                 return web.Response(status=error.status, headers=error.headers)
@@ -188,6 +191,9 @@ class _Middlewares:
             raise ProblemError(Problem("host-not-allowed", msg=message))
         return await handler(request)
 
+
+_LAST = frozenset({"body-timeout", "malformed-request"})
+"""After these nobody knows where the next request would begin."""
 
 _CODES = {
     404: "url-not-found",

@@ -5,8 +5,10 @@ later request of the same connection must still be a problem document with the v
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from wsproxy.api.answers import problem_response
 from wsproxy.core.problem import Problem
@@ -15,8 +17,14 @@ from wsproxy.core.wire import SPEAKER_HEADER, VERSION_HEADER, Speaker, Version
 KEEP_ALIVE = 30.0
 """Seconds an idle connection stays open (protocol 4.1)."""
 
+LINGER = 2.0
+"""Seconds in which the rest of a request is thrown away, so that its answer is not reset."""
+
 STOPPING = 5.0
 """Seconds running handlers get when the API is closed."""
+
+
+Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class ApiServer:
@@ -34,6 +42,9 @@ class ApiServer:
 
     async def start(self) -> None:
         await self._runner.setup()
+        server = self._runner.server
+        assert server is not None
+        server.request_handler = _unexpecting(server.request_handler)
 
     def protocol(self) -> asyncio.Protocol:
         """A protocol for one connection."""
@@ -47,6 +58,23 @@ class ApiServer:
         await self._runner.cleanup()
 
 
+def _unexpecting(handle: Handle) -> Handle:
+    """Ignore what a client expects, but ``100-continue`` (RFC 9110 section 10.1.1 allows it).
+
+    aiohttp answers it with 417 before any middleware, so without the version and CORS headers.
+    """
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        expected = request.headers.get(hdrs.EXPECT, "100-continue")
+        if expected.lower() != "100-continue":
+            fields = request.headers.copy()
+            fields.popall(hdrs.EXPECT)
+            request = request.clone(headers=fields)
+        return await handle(request)
+
+    return answer
+
+
 class _Handler(web.RequestHandler):
     __slots__ = ("_version",)
 
@@ -58,8 +86,15 @@ class _Handler(web.RequestHandler):
             loop=loop,
             access_log=None,  # type: ignore[arg-type]  # None is how aiohttp's own runner says "off"
             keepalive_timeout=KEEP_ALIVE,
+            lingering_time=LINGER,
+            auto_decompress=False,  # nobody compresses a few bytes of JSON, but for mischief
         )
         self._version = version
+
+    def log_exception(self, *words: Any, **more: Any) -> None:
+        """What aiohttp reports; an unread body that is framed wrongly is nobody's fault here."""
+        if not isinstance(more.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*words, **more)
 
     def handle_error(
         self,

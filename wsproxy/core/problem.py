@@ -39,6 +39,9 @@ CATALOGUE: Mapping[str, Entry] = {
     "group-not-found": Entry(404, "No such scaling group.", "group_read_not-found"),
     "method-not-allowed": Entry(405, "HTTP method not allowed.", "api_route_method"),
     "head-timeout": Entry(408, "The request head did not arrive in time.", "http_read_timeout"),
+    "body-timeout": Entry(
+        408, "The request body did not arrive in time.", "http_read_body-timeout"
+    ),
     "payload-too-large": Entry(413, "The body is too large.", "http_read_too-large"),
     "uri-too-long": Entry(414, "The request target is too long.", "http_read_uri"),
     "too-many-requests": Entry(429, "Too many requests.", "api_limit_rate"),

@@ -10,6 +10,7 @@ from uuid import UUID
 from aiohttp import web
 
 from wsproxy.api.answers import json_response
+from wsproxy.api.body import read_body
 from wsproxy.api.endpoint import Cors, Endpoint, Handler
 from wsproxy.api.v1.caller import Callers, too_many
 from wsproxy.circuits import Opened, Want
@@ -250,7 +251,7 @@ def _session(request: web.Request) -> str:
 
 
 async def _document(request: web.Request) -> object:
-    raw = await request.read()
+    raw = await read_body(request)
     if len(raw) > BODY_LIMIT:
         raise BadConfiguration("The body is too large.")
     try:
