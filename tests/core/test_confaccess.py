@@ -34,12 +34,34 @@ LOCAL = ConfRules(
         ("127.0.0.1", [("X-Forwarded-Host", "x")], False),
         ("127.0.0.1", [("Via", "1.1 proxy")], False),
         ("127.0.0.1", [("X-Forwarded-For", "1.2.3.4"), (TOKEN, SECRET)], True),
+        *[
+            ("127.0.0.1", [(name, "127.0.0.1")], False)
+            for name in (
+                "X-Forwarded",
+                "X-Forwarded-Scheme",
+                "X-Original-Forwarded-For",
+                "X-Client-IP",
+                "X-Cluster-Client-IP",
+                "True-Client-IP",
+                "CF-Connecting-IP",
+                "Fastly-Client-IP",
+                "X-Envoy-External-Address",
+                "X-ARR-ClientIP",
+            )
+        ],
         # a proxy of ours: the client behind it counts
         ("10.9.0.1", [("X-Forwarded-For", "10.1.2.3")], True),
         ("10.9.0.1", [("X-Forwarded-For", "192.0.2.1")], False),
         ("10.9.0.1", [("X-Forwarded-For", "127.0.0.1, 192.0.2.1")], False),
         ("10.9.0.1", [("X-Forwarded-For", "unknown")], False),
         ("10.9.0.1", [], False),
+        # a proxy of ours that does not say for whom, although it is in the networks itself
+        ("127.0.0.2", [("Forwarded", "for=192.0.2.1")], False),
+        ("127.0.0.2", [("X-Real-IP", "192.0.2.1")], False),
+        ("127.0.0.2", [("Via", "1.1 proxy")], False),
+        ("127.0.0.2", [("X-Forwarded-For", " , "), ("Via", "1.1 proxy")], False),
+        ("127.0.0.2", [("X-Forwarded-For", "10.1.2.3"), ("Via", "1.1 proxy")], True),
+        ("127.0.0.2", [], True),
         ("127.0.0.2", [("X-Forwarded-For", "192.0.2.1")], False),
         # a page in somebody's browser
         ("127.0.0.1", [("Origin", "https://evil.example")], False),

@@ -1,6 +1,6 @@
 """Routes lead to containers, not to the gateway's own machine or to a cloud's metadata."""
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_which_addresses_a_route_may_have(host, default, listed):
 
 LOCAL = TargetRules(
     allowed=(ip_network("0.0.0.0/0"), ip_network("::/0")),
-    local=targets.own_addresses(["10.0.0.5", "a name"]),
+    is_local=lambda address: address == ip_address("10.0.0.5"),
 )
 
 
@@ -69,8 +69,15 @@ LOCAL = TargetRules(
 )
 def test_what_is_the_gateway_itself(host, port, bound, own):
     assert targets.ours(host, port, [bound], LOCAL) is own
+    assert targets.may_connect(host, port, [bound], LOCAL) is not (own or host == "a name")
     problem = targets.check_target([host], port, [bound], LOCAL)
     assert (problem is not None) is (own or host == "a name")
+
+
+def test_where_a_listener_is_found_when_nobody_knows_the_machines_addresses():
+    everywhere = Listening("0.0.0.0", 5050)
+    assert not targets.ours("10.0.0.5", 5050, [everywhere], TargetRules())
+    assert targets.ours("127.0.0.1", 5050, [everywhere], TargetRules())
 
 
 def test_a_name_with_one_bad_address_is_refused():

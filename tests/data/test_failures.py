@@ -85,7 +85,7 @@ async def test_a_fall_back_that_fails(streams: Streams | None, status: int, code
 
 
 async def test_a_target_that_is_not_allowed_is_never_connected():
-    rules = DialRules(allow=lambda address: False)
+    rules = DialRules(allow=lambda address, port: False)
     async with raw_app() as app, gateway(app, dial=rules) as gw, raw_client(gw.port) as client:
         await client.send(JSON_GET)
         head, body = await client.answer()

@@ -24,7 +24,7 @@ def fake(**changes: Any) -> Wish:
 
 def body(session_id: str, **changes: Any) -> dict[str, Any]:
     return {
-        "login_session_token": "the login token",
+        "login_session_token": "the-login-token",
         "kernel_host": "127.0.0.1",
         "kernel_port": 8888,
         "session": block(session_id),
@@ -139,7 +139,7 @@ async def test_d17_a_permit_of_another_session_deletes_nothing():
 async def test_d18_redirects_are_not_permanent_and_tokens_end_and_tell_nothing():
     session = str(uuid4())
     async with v2(fake()) as gateway:
-        token = await gateway.conf(session, 8888, login_session_token="the login token")
+        token = await gateway.conf(session, 8888, login_session_token="the-login-token")
         query = {"app": "x", "protocol": "http", "token": token, "session_id": session}
         response, _ = await gateway.ask("/v2/proxy/auth", params=query)
         assert response.status == 302
@@ -149,7 +149,7 @@ async def test_d18_redirects_are_not_permanent_and_tokens_end_and_tell_nothing()
         claims = json.loads(base64.urlsafe_b64decode(text.split(".")[1] + "=="))
         assert claims["exp"] - gateway.clock.now <= 300
         assert set(claims) == {"id", "version", "redirect", "circuit", "exp", "aud"}
-        for secret in ("the login token", "8888", ACCESS_KEY):
+        for secret in ("the-login-token", "8888", ACCESS_KEY):
             assert secret not in json.dumps(claims)
             assert secret not in token
         shown, _ = await gateway.ask(page)

@@ -282,7 +282,7 @@ def _endpoints(
         tokens,
         ConfRules(API_SECRET, wish.conf_from, wish.trusted),
         TargetRules(allowed=wish.targets),
-        lambda: [Listening("127.0.0.1", URL(places.api).port or 0)],
+        lambda port: [Listening("127.0.0.1", URL(places.api).port or 0)],
         clock,
     )
     opening = proxy.ProxyPart(

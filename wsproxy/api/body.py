@@ -20,6 +20,10 @@ def _invalid(msg: str, errors: list[dict[str, Any]] | None = None) -> ProblemErr
     return ProblemError(Problem("invalid-api-params", msg=msg, data=data))
 
 
+_OURS = {"model_type": "this is not an object"}
+"""Where pydantic would name a class of ours."""
+
+
 def validate(model: type[M], values: object) -> M:
     """``values`` as ``model``, or 400 ``invalid-api-params`` that names each wrong field."""
     try:
@@ -29,7 +33,7 @@ def validate(model: type[M], values: object) -> M:
             {
                 "type": entry["type"],
                 "loc": [str(part) for part in entry["loc"]],
-                "msg": entry["msg"],
+                "msg": _OURS.get(entry["type"], entry["msg"]),
             }
             for entry in error.errors(include_url=False, include_context=False, include_input=False)
         ]

@@ -9,8 +9,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import hdrs, web
+from aiohttp.http_exceptions import LineTooLong
 
 from wsproxy.api.answers import problem_response
+from wsproxy.core.framing import HeadLimits
 from wsproxy.core.problem import Problem
 from wsproxy.core.wire import SPEAKER_HEADER, VERSION_HEADER, Speaker, Version
 
@@ -28,9 +30,14 @@ Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class ApiServer:
-    """Runs one application without a listener of its own."""
+    """Runs one application without a listener of its own.
 
-    def __init__(self, app: web.Application, version: Version) -> None:
+    ``limits`` are the listener's: what passes its check of the first head passes here too.
+    """
+
+    def __init__(
+        self, app: web.Application, version: Version, limits: HeadLimits | None = None
+    ) -> None:
         self._runner = web.AppRunner(
             app,
             handle_signals=False,
@@ -39,6 +46,7 @@ class ApiServer:
             shutdown_timeout=STOPPING,
         )
         self._version = version
+        self._limits = limits or HeadLimits()
 
     async def start(self) -> None:
         await self._runner.setup()
@@ -51,7 +59,7 @@ class ApiServer:
         server = self._runner.server
         assert server is not None, "the API was not started"
         loop = asyncio.get_running_loop()
-        return _Handler(self._version, server, loop)
+        return _Handler(self._version, self._limits, server, loop)
 
     async def close(self) -> None:
         """Let running requests finish for a moment, then end every connection."""
@@ -79,7 +87,11 @@ class _Handler(web.RequestHandler):
     __slots__ = ("_version",)
 
     def __init__(
-        self, version: Version, server: web.Server, loop: asyncio.AbstractEventLoop
+        self,
+        version: Version,
+        limits: HeadLimits,
+        server: web.Server,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__(
             server,
@@ -87,6 +99,9 @@ class _Handler(web.RequestHandler):
             access_log=None,  # type: ignore[arg-type]  # None is how aiohttp's own runner says "off"
             keepalive_timeout=KEEP_ALIVE,
             lingering_time=LINGER,
+            max_line_size=limits.head_bytes,
+            max_field_size=limits.head_bytes,
+            max_headers=limits.fields,
             auto_decompress=False,  # nobody compresses a few bytes of JSON, but for mischief
         )
         self._version = version
@@ -110,7 +125,8 @@ class _Handler(web.RequestHandler):
             self.log_exception("the control API failed", exc_info=exc)
             problem = Problem("internal-server-error")
         else:
-            problem = Problem("malformed-request")
+            long = isinstance(exc, LineTooLong)
+            problem = Problem("head-too-large" if long else "malformed-request")
         response = problem_response(problem, None, self._version)
         response.headers[VERSION_HEADER] = self._version.value
         response.headers[SPEAKER_HEADER] = Speaker.GATEWAY.value

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import cast
 
+from aiohttp import web
+
 from wsproxy.api.cross_origin import CrossOriginRules
 from wsproxy.api.endpoint import Endpoint
 from wsproxy.api.server import ApiPolicy, build
@@ -97,7 +99,7 @@ class Gateway:
         oversight = Oversight(settings, self.traffic, self._is_ready, base, places)
         self.endpoints = (*self.control.endpoints(base, places), *oversight.api())
         app = build(self.endpoints, self.control.policy(base))
-        ready.factory = await self._front(ApiServer(app, self._version))
+        ready.factory = await self._front(self._api(app))
         admin_address = await self._serve_admin(gateway.admin_bind, oversight)
         self._tasks.start(self._watch().run(), "sessions")
         self._tasks.start(self._tick(), "tick")
@@ -121,11 +123,14 @@ class Gateway:
         policy = ApiPolicy(self._version, CrossOriginRules(Origins(), Origins()), names.allows)
         ready = _Ready()
         port = await self._bind(bind, ready)
-        api = ApiServer(build(oversight.admin(), policy), self._version)
+        api = self._api(build(oversight.admin(), policy))
         await api.start()
         self._apis.append(api)
         ready.factory = serve_http(self.traffic.engine, ApiSite(api.protocol), self._version)
         return f"unix:{bind.path}" if bind.path else f"http://{bracketed(bind.host)}:{port}"
+
+    def _api(self, app: web.Application) -> ApiServer:
+        return ApiServer(app, self._version, rules.engine_rules(self._settings).head)
 
     async def _bind(self, bind: Bind, ready: "_Ready") -> int:
         host = rules.bind_host(bind.host, bind.path)

@@ -1,6 +1,7 @@
 """Settings as the small values that the parts take. Pure, except that TLS files are read."""
 
 import ssl
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from yarl import URL
@@ -17,7 +18,7 @@ from wsproxy.core.hosts import HostGuard
 from wsproxy.core.permits import PermitRules
 from wsproxy.core.pooling import PoolRules
 from wsproxy.core.setup import Keys, Places
-from wsproxy.core.targets import TargetRules, allowed_address
+from wsproxy.core.targets import Listening, TargetRules, may_connect
 from wsproxy.core.v1 import Places as V1Places
 from wsproxy.core.wire import Version
 from wsproxy.data.dial import DialRules
@@ -25,6 +26,7 @@ from wsproxy.data.rules import EngineRules
 from wsproxy.manager.handshake import HandshakeRules
 from wsproxy.manager.stream import StreamRules
 from wsproxy.net.connect import UNIX
+from wsproxy.net.machine import is_local
 
 API_OF_FALL_BACK = 9.0
 """The API version of the fall-back route: today's paths (protocol 3.1)."""
@@ -60,7 +62,7 @@ def engine_rules(settings: Settings) -> EngineRules:
 
 
 def target_rules(settings: Settings) -> TargetRules:
-    return TargetRules(allowed=settings.v2.targets)
+    return TargetRules(allowed=settings.v2.targets, is_local=is_local)
 
 
 def behind(settings: Settings) -> Direct | None:
@@ -72,8 +74,11 @@ def behind(settings: Settings) -> Direct | None:
     return Direct(url.host, url.port, tls=url.scheme == "https")
 
 
-def dial_rules(settings: Settings) -> DialRules:
-    """``/v2/conf`` names targets, so they are judged; the server behind a front is our own."""
+def dial_rules(settings: Settings, at: Callable[[int], Iterable[Listening]]) -> DialRules:
+    """``/v2/conf`` names targets, so they are judged; the server behind a front is our own.
+
+    ``at`` gives our own listeners with a port, as of now.
+    """
     own = behind(settings)
     targets = target_rules(settings)
 
@@ -82,7 +87,7 @@ def dial_rules(settings: Settings) -> DialRules:
 
     return DialRules(
         connect=settings.limits.connect,
-        allow=lambda host: allowed_address(host, targets),
+        allow=lambda host, port: may_connect(host, port, at(port), targets),
         own=frozenset((own,)) if own is not None else frozenset(),
         tls=manager_tls,
     )
@@ -127,11 +132,11 @@ def permit_rules(settings: Settings) -> PermitRules:
     return PermitRules(settings.v2.permit_secret.get_secret_value(), settings.v2.classic_permits)
 
 
-def admission_rules(settings: Settings) -> AdmissionRules:
+def admission_rules(settings: Settings, places: Places) -> AdmissionRules:
     return AdmissionRules(
         permits=permit_rules(settings),
         jwt_secret=settings.v2.jwt_secret.get_secret_value(),
-        secure_cookies=settings.tls.enabled,
+        secure_cookies=places.tls,
     )
 
 

@@ -51,7 +51,7 @@ class Traffic:
         self._places: Places | None = None
         self.configurations = Configurations()
         self.streams = ManagerStreams(self.configurations.by_id, rules.stream_rules(settings))
-        dialer = Dialer(rules.dial_rules(settings), self.streams)
+        dialer = Dialer(rules.dial_rules(settings, self.listening), self.streams)
         self.activity = Activity()
         self.engine = Engine(dialer, self.activity, rules.engine_rules(settings))
         self._plane = Plane(
@@ -106,17 +106,15 @@ class Traffic:
         """Serves the wildcard domain."""
         return serve(self.engine, Watched(WildcardSite(self._rules(), self._routes), self._witness))
 
-    def listening(self) -> Iterable[Listening]:
-        """Our own listeners: no route may lead to one (design 9, Targets)."""
-        gateway, v2 = self._settings.gateway, self._settings.v2
-        binds = [gateway.bind, gateway.admin_bind, v2.domain_bind if v2.domain else None]
-        for bind in binds:
-            if bind is not None and not bind.path:
-                yield Listening(bind.host, bind.port)
-        for circuit in self.table().all():
-            if isinstance(circuit.listener, PortListener):
-                for host in circuit.listener.host.split(","):
-                    yield Listening(host, circuit.listener.port)
+    def listening(self, port: int) -> Iterable[Listening]:
+        """Our own listeners with this port: no route may lead to one (design 9, Targets)."""
+        for host, bound in self.listeners.sites():
+            if bound == port:
+                yield Listening(host, port)
+        circuit = self.table().by_port(port)
+        if circuit is not None and isinstance(circuit.listener, PortListener):
+            for host in circuit.listener.host.split(","):
+                yield Listening(host, port)
 
     # what serves a circuit's port
 
@@ -129,7 +127,7 @@ class Traffic:
             table=self.table,
             places=places,
             keys=rules.keys(settings),
-            admission=rules.admission_rules(settings),
+            admission=rules.admission_rules(settings, places),
             trusted=settings.gateway.trusted_proxies,
             login_cookies=frozenset(name.encode() for name in settings.v2.login_cookies),
             login_hosts=frozenset(name.lower() for name in names if name),

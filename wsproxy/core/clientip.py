@@ -25,17 +25,29 @@ LONGEST_LIST = 255
 LOOPBACK = "127.0.0.1"
 """Stands for the peer of a UNIX socket: the file's permissions say who that may be."""
 
-FORWARDING_FIELDS = (
-    b"forwarded",
-    b"x-forwarded-for",
-    b"x-forwarded-host",
-    b"x-forwarded-port",
-    b"x-forwarded-proto",
-    b"x-forwarded-server",
-    b"x-real-ip",
-    b"via",
+_FORWARDING = frozenset(
+    {
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-original-forwarded-for",
+        "x-original-host",
+        "x-envoy-external-address",
+        "x-arr-clientip",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "fastly-client-ip",
+    }
 )
-"""Lower case. A request that has one came through somebody, whoever the peer is."""
+
+
+def passed_on(names: Iterable[str]) -> bool:
+    """Whether a request with fields of these names came through somebody, whoever the peer is."""
+    return any(
+        name in _FORWARDING or name.startswith("x-forwarded") for name in map(str.lower, names)
+    )
 
 
 def parse_address(text: str) -> Address | None:

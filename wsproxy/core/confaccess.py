@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wsproxy.core import apiauth
-from wsproxy.core.clientip import FORWARDING_FIELDS, Networks, client_address, within
+from wsproxy.core.clientip import Networks, client_address, passed_on, within
 
 Fields = Mapping[str, Sequence[str]]
 """Header fields: names in lower case, all values in order."""
@@ -49,14 +49,15 @@ def _from_manager(peer: str, fields: Fields, rules: ConfRules) -> bool:
     """Whether the call comes from a manager's network by itself.
 
     Somebody in between may speak for anybody, so a call with forwarding fields counts only when a
-    trusted proxy brought it; then the client behind it must be in the networks. And a page in a
-    browser on that network is not a manager: no manager sends Origin, every page does.
+    trusted proxy brought it and said for whom; then that client must be in the networks. And a page
+    in a browser on that network is not a manager: no manager sends Origin, every page does.
     """
     if "origin" in fields:
         return False
     here = client_address(peer, (), ())
-    passed_on = any(name.decode() in fields for name in FORWARDING_FIELDS)
-    if passed_on and not within(here, rules.trusted):
+    if not passed_on(fields):
+        return within(here, rules.conf_from)
+    hops = [hop for hop in fields.get("x-forwarded-for", ()) if hop.strip(", ")]
+    if not hops or not within(here, rules.trusted):
         return False
-    client = client_address(peer, fields.get("x-forwarded-for", ()), rules.trusted)
-    return within(client, rules.conf_from)
+    return within(client_address(peer, hops, rules.trusted), rules.conf_from)

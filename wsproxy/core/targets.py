@@ -5,11 +5,11 @@ place in the network. So the machine itself and the services that every cloud ma
 targets unless the settings name them. Checked on the resolved address, the one connected to.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from wsproxy.core.clientip import Address, Networks, parse_address, plain, within
+from wsproxy.core.clientip import Address, Networks, parse_address, within
 from wsproxy.core.problem import Problem
 
 _METADATA: Networks = tuple(
@@ -35,16 +35,20 @@ class Listening:
     port: int
 
 
+def _elsewhere(address: Address) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class TargetRules:
     """``allowed``: only these networks, loopback too if one says so; empty: the default above.
 
-    ``local`` are the machine's own addresses as far as they are known; a listener bound to every
-    address is found at each of them.
+    ``is_local`` knows the machine's own addresses: a listener bound to every address is found at
+    each of them.
     """
 
     allowed: Networks = ()
-    local: frozenset[Address] = frozenset()
+    is_local: Callable[[Address], bool] = _elsewhere
 
 
 def allowed_address(host: str, rules: TargetRules) -> bool:
@@ -78,10 +82,15 @@ def ours(host: str, port: int, listening: Iterable[Listening], rules: TargetRule
 def _reaches(address: Address, bound: str, rules: TargetRules) -> bool:
     own = parse_address(bound)
     if own is None:  # a name: most likely the machine's own
-        return address.is_loopback or address in rules.local
+        return address.is_loopback or rules.is_local(address)
     if own.is_unspecified:
-        return address.is_loopback or address.is_unspecified or address in rules.local
+        return address.is_loopback or address.is_unspecified or rules.is_local(address)
     return address == own
+
+
+def may_connect(host: str, port: int, listening: Iterable[Listening], rules: TargetRules) -> bool:
+    """Whether a connection to this resolved address may be made, now."""
+    return allowed_address(host, rules) and not ours(host, port, listening, rules)
 
 
 def check_target(
@@ -102,8 +111,3 @@ def check_target(
         if ours(host, port, own, rules):
             return Problem("target-not-allowed", msg=f"{host}:{port} is the gateway itself.")
     return None
-
-
-def own_addresses(hosts: Iterable[str]) -> frozenset[Address]:
-    """Those of ``hosts`` that are IP addresses, for ``TargetRules.local``."""
-    return frozenset(plain(ip_address(host)) for host in hosts if parse_address(host) is not None)

@@ -21,7 +21,7 @@ class StreamOpener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DialRules:
-    """``connect``: seconds. ``allow``: which resolved addresses may be targets (design 9).
+    """``connect``: seconds. ``allow``: whether a resolved address may be a target, with its port.
 
     ``own`` are routes of the settings, not of a request (the server behind a front): ``allow`` is
     not asked about them.
@@ -30,7 +30,7 @@ class DialRules:
     """
 
     connect: float = 5.0
-    allow: Callable[[str], bool] | None = None
+    allow: Callable[[str, int], bool] | None = None
     own: frozenset[Direct] = frozenset()
     tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
 
@@ -40,7 +40,7 @@ class Dialer:
 
     def __init__(self, rules: DialRules, streams: StreamOpener | None = None) -> None:
         self._streams = streams
-        self._plain = ConnectRules(deadline=rules.connect, allow=rules.allow)
+        self._plain = ConnectRules(deadline=rules.connect)
         self._secure: ssl.SSLContext | None = None
         self._rules = rules
 
@@ -54,9 +54,11 @@ class Dialer:
         return await self._streams.open(route, factory)
 
     def _connect_rules(self, route: Direct) -> ConnectRules:
-        rules = self._plain
+        rules, allow = self._plain, self._rules.allow
         if route in self._rules.own:
-            rules = replace(rules, allow=None, side=Side.MANAGER)
+            rules = replace(rules, side=Side.MANAGER)
+        elif allow is not None:
+            rules = replace(rules, allow=lambda host: allow(host, route.port))
         if not route.tls:
             return rules
         if self._secure is None:

@@ -182,6 +182,15 @@ class Listeners:
 
     # -- listeners that belong to no circuit
 
+    def sites(self) -> list[tuple[str, int]]:
+        """Where the shared listeners are bound, with their real ports."""
+        return [
+            (sock.getsockname()[0], sock.getsockname()[1])
+            for port in self._shared
+            for sock in port.sockets
+            if sock.fileno() >= 0 and sock.family != getattr(socket, "AF_UNIX", None)
+        ]
+
     async def serve_site(
         self, host: str, port: int, factory: Factory, *, tls: SSLContext | None = None
     ) -> int | Problem:

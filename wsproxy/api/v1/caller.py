@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from wsproxy.api.answers import json_response
-from wsproxy.core.clientip import FORWARDING_FIELDS, LOOPBACK, parse_address
+from wsproxy.core.clientip import LOOPBACK, parse_address, passed_on
 from wsproxy.core.ratelimit import RateLimit, Ruling
 from wsproxy.core.v1 import LOCAL_TOKEN, origin_allowed
 from wsproxy.manager.configurations import Configurations, Registered
@@ -18,7 +18,7 @@ TOO_MANY = "Too many requests, please try again later."
 
 def is_local(request: web.Request) -> bool:
     """A client of this machine. Who came through somebody is none, whoever the peer is."""
-    if any(name.decode() in request.headers for name in FORWARDING_FIELDS):
+    if passed_on(request.headers):
         return False
     address = parse_address(request.remote or LOOPBACK)  # a UNIX socket has no address
     return address is not None and address.is_loopback

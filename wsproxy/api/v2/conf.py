@@ -42,12 +42,12 @@ async def resolve(host: str, port: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ConfPart:
-    """What the endpoint needs. ``listening`` gives our own listeners as of now."""
+    """What the endpoint needs. ``listening`` gives our own listeners with a port, as of now."""
 
     tokens: StartTokens
     access: ConfRules
     targets: TargetRules
-    listening: Callable[[], Iterable[Listening]]
+    listening: Callable[[int], Iterable[Listening]]
     clock: Callable[[], float] = time.time
     resolve: Resolve = field(default=resolve)
 
@@ -86,7 +86,7 @@ class _Conf:
         addresses = _literal(conf.kernel_host)
         if addresses is None:
             addresses = await self._part.resolve(conf.kernel_host, conf.kernel_port)
-        own = self._part.listening()
+        own = self._part.listening(conf.kernel_port)
         problem = check_target(addresses, conf.kernel_port, own, self._part.targets)
         if problem is not None:
             raise ProblemError(problem)

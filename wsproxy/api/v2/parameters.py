@@ -18,6 +18,7 @@ from wsproxy.core.setup import clean_redirect
 from wsproxy.core.tokens import parse_uuid
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
+_COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 
 LONGEST_TEXT = 4096
@@ -59,6 +60,8 @@ def _environment(value: object) -> object:
     """JSON text, as user interfaces send it (upstream wants an object and refuses every one)."""
     if not isinstance(value, str):
         return value
+    if len(value) > LONGEST_TEXT:
+        raise ValueError(f"this is longer than {LONGEST_TEXT} characters")
     try:
         found = json.loads(value)
     except (ValueError, RecursionError):
@@ -68,11 +71,19 @@ def _environment(value: object) -> object:
     return {name: one if isinstance(one, str) else json.dumps(one) for name, one in found.items()}
 
 
+def _login_token(value: str) -> str:
+    """It becomes a cookie at the web server, so nothing in it may end one (RFC 6265 section 4)."""
+    if not _COOKIE_VALUE.fullmatch(value):
+        raise ValueError("this cannot be the value of a cookie")
+    return value
+
+
 Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole)]
 Uuid = Annotated[UUID, BeforeValidator(_uuid)]
 Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 Envs = Annotated[dict[str, str], BeforeValidator(_environment)]
 Addresses = Annotated[str, AfterValidator(lambda text: ",".join(parse_list(text)))]
+LoginToken = Annotated[str, Field(max_length=4096), AfterValidator(_login_token)]
 Redirect = Annotated[str, AfterValidator(clean_redirect)]
 
 V = TypeVar("V")
@@ -100,9 +111,7 @@ class Conf(Parameters):
     kernel_host: Annotated[str, AfterValidator(_host)]
     kernel_port: Port
     session: SessionBlock | None = None
-    login_session_token: Annotated[str, Field(max_length=4096)] | None = Field(
-        default=None, repr=False
-    )
+    login_session_token: LoginToken | None = Field(default=None, repr=False)
 
 
 class App(Parameters):

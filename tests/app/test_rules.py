@@ -1,0 +1,42 @@
+"""Settings as the values of the parts."""
+
+from uuid import UUID
+
+import pytest
+
+from tests.support.node import settings
+from wsproxy.app import rules
+from wsproxy.core import permits
+from wsproxy.core.admission import Admitted, Visit, admit
+from wsproxy.core.circuit import Circuit, Direct, HostListener, Protocol
+from wsproxy.core.heads import RequestHead
+from wsproxy.core.setup import SetupAnswer, answer
+from wsproxy.core.wire import Version
+
+CIRCUIT = Circuit(
+    id=UUID(int=1),
+    version=Version.V2,
+    app="jupyter",
+    protocol=Protocol.HTTP,
+    session_id="s",
+    listener=HostListener("app"),
+    routes=(Direct("10.0.0.7", 80),),
+)
+
+
+@pytest.mark.parametrize(("advertised", "secure"), [(443, True), (8443, False)])
+def test_a_permit_is_renewed_as_it_was_given(advertised, secure):
+    """TLS may end before us; a browser would keep a renewed cookie without Secure."""
+    config = settings(v2={"domain": ".apps.example", "domain-advertise-port": advertised})
+    places = rules.v2_places(config, "https://api.example", 0)
+    admission = rules.admission_rules(config, places)
+    value = permits.issue(admission.permits.secret, CIRCUIT.id, 0)
+    given = answer(CIRCUIT, "t", "", value, places)
+    assert isinstance(given, SetupAnswer)
+    cookie = (b"Cookie", f"{permits.cookie_name(CIRCUIT.id)}={value}".encode())
+    head = RequestHead("GET", "/", (cookie,))
+    renewed = admit(Visit(CIRCUIT, head, None, permits.RENEW_AFTER + 1), admission)
+    assert isinstance(renewed, Admitted)
+    assert renewed.renew
+    assert renewed.renew.endswith("; Secure") is secure
+    assert dict(given.headers)["Set-Cookie"].endswith("; Secure") is secure
