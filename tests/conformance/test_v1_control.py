@@ -14,10 +14,11 @@ from yarl import URL
 
 from tests.support import streams
 from tests.support.apps import eventually, exchange, raw_client
+from tests.support.node import node, settings
 from tests.support.v1_gateway import ACCESS, SID, Options, port_of, v1_gateway
 from wsproxy.api.v1.control import ControlRules
+from wsproxy.config.load import load
 from wsproxy.core.portpool import parse_pool
-from wsproxy.core.v1 import parse_origins
 
 EVIL = "https://evil.example"
 OTHER = "11111111-2222-4333-8444-555555555555"
@@ -135,11 +136,21 @@ async def test_case_11_other_origins_get_no_cors_header(origin):
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
+@pytest.mark.parametrize("origin", [EVIL, "null", "http://localhost:5173"])
+async def test_case_11_status_is_no_exception(origin):
+    async with node(settings(v2=None)) as gateway:
+        answer = await gateway.get("/status", headers={"Origin": origin})
+    allowed = answer.headers.get("Access-Control-Allow-Origin")
+    assert (answer.status, answer.json) == (200, {"api_version": "v1"})
+    assert allowed == (origin if origin.startswith("http://localhost") else None)
+
+
 @pytest.mark.parametrize(
     "setting", ['["https://ui.example"]', "https://ui.example,https://b", " https://ui.example "]
 )
 async def test_case_12_further_origins_as_json_or_list(setting):
-    async with v1_gateway(origins=parse_origins(setting)) as g:
+    origins = load(None, {"WSPROXY_CORS_ORIGINS": setting}).settings.gateway.allowed_origins
+    async with v1_gateway(origins=origins) as g:
         headers = {"Origin": "https://ui.example"}
         status, _, answer = await g.call("PUT", "/conf", headers, json=g.api_conf())
         assert status == 200

@@ -1,5 +1,6 @@
 """Circuits as values."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -9,8 +10,10 @@ from wsproxy.core.circuit import (
     Direct,
     HostListener,
     Listener,
+    Mode,
     PortListener,
     Protocol,
+    ThroughManager,
     Transport,
     transport_of,
 )
@@ -46,3 +49,10 @@ def test_port_and_label_are_those_of_the_listener():
     by_name = _circuit(Version.V2, Protocol.HTTP, HostListener("app-1"))
     assert (by_port.port, by_port.label) == (10200, None)
     assert (by_name.port, by_name.label) == (None, "app-1")
+
+
+def test_only_interactive_circuits_lack_a_way_back():
+    alone = _circuit(Version.V2, Protocol.HTTP, HostListener("app-1"))
+    assert not alone.way_back
+    assert replace(alone, mode=Mode.INFERENCE).way_back
+    assert replace(alone, routes=(*alone.routes, ThroughManager("S", "app", "c"))).way_back

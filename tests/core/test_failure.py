@@ -9,6 +9,7 @@ from wsproxy.core.failure import (
     Side,
     counts_against_route,
     may_retry,
+    without_way_back,
 )
 
 
@@ -43,3 +44,10 @@ def test_nothing_else_is_tried_again(kind):
 @pytest.mark.parametrize("side", list(Side))
 def test_only_the_apps_side_counts_against_its_route(side):
     assert counts_against_route(Failure(FailureKind.CUT, side)) is (side is Side.APP)
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_a_missing_way_back_is_named_where_no_way_opened(kind):
+    said = without_way_back(Failure(kind, Side.APP, "It refuses.")).detail
+    assert said.startswith("It refuses.")
+    assert ("way back" in said) is (kind in CONNECTING)

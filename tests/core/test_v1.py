@@ -15,7 +15,6 @@ from wsproxy.core.v1 import (
     added,
     origin_allowed,
     owned_port,
-    parse_origins,
     read_add,
     redirect_url,
 )
@@ -41,21 +40,6 @@ PLACES = Places("http://localhost:5050", "localhost")
 )
 def test_origins(origin, allowed):
     assert origin_allowed(origin, ["https://ui.example"]) is allowed
-
-
-@pytest.mark.parametrize(
-    ("text", "origins"),
-    [
-        ('["https://a", " https://b "]', ("https://a", "https://b")),
-        ("https://a,https://b", ("https://a", "https://b")),
-        ("https://a", ("https://a",)),
-        ("", ()),
-        ("[1, null]", ()),
-        ('"https://a"', ('"https://a"',)),
-    ],
-)
-def test_the_classic_variable_of_origins(text, origins):
-    assert parse_origins(text) == origins
 
 
 def test_an_empty_query_is_the_default():

@@ -152,6 +152,25 @@ async def test_a_deletion_that_passes_closes_the_sessions_circuits():
             await before.node.get(opened.url)
 
 
+async def test_a_deletion_by_name_closes_v1_circuits_that_know_the_id():
+    """Only who asked for them may say which those are: each configuration asks for its own."""
+    async with front() as before:
+        session = str(before.session.id)
+        conf = {
+            "endpoint": before.installation.endpoint,
+            "access_key": USER.access_key,
+            "secret_key": USER.secret_key,
+            "api_version": "9.",
+        }
+        token = (await before.node.ask("PUT", "/conf", json=conf)).json["token"]
+        added = await before.node.get(f"/proxy/{token}/{session}/add?app=jupyter")
+        assert added.json["code"] == 200
+        said = await before.client.delete_session("work")
+        assert isinstance(said, Said) and said.status == 200
+        circuits = before.node.gateway.traffic.circuits
+        await eventually(lambda: not circuits.find(session), "the circuit to be closed")
+
+
 async def test_a_stream_passes_with_its_close_code():
     async with front() as before:
         target = f"/stream/session/{before.session.id}/tcpproxy?app=sshd"

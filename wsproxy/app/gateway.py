@@ -62,6 +62,7 @@ class Gateway:
         self.metrics = Metrics()
         self.traffic = Traffic(settings, self.metrics)
         self.control = ControlPart(settings, self.traffic)
+        self._watch = self._session_watch()
         self._apis: list[ApiServer] = []
         self._draining = False
         self._tasks = Tasks("gateway")
@@ -101,7 +102,7 @@ class Gateway:
         app = build(self.endpoints, self.control.policy(base))
         ready.factory = await self._front(self._api(app))
         admin_address = await self._serve_admin(gateway.admin_bind, oversight)
-        self._tasks.start(self._watch().run(), "sessions")
+        self._tasks.start(self._watch.run(), "sessions")
         self._tasks.start(self._tick(), "tick")
         self._watch_metrics()
         self.addresses = Addresses(_shown(gateway.bind, base), admin_address, domain)
@@ -149,12 +150,15 @@ class Gateway:
         self._tasks.start(self._close_session(session), "session ended")
 
     async def _close_session(self, session: str) -> None:
+        """Clients may also delete by name; who opened a v1 circuit can ask whether it was its."""
         closed = await self.traffic.circuits.close_session(
             session, reason=CloseReason.SESSION_ENDED
         )
         log.info("session %s was deleted, %d circuits closed", session, closed)
+        if not closed:
+            await self._watch.look()
 
-    def _watch(self) -> V1Watch:
+    def _session_watch(self) -> V1Watch:
         circuits = self.traffic.circuits
 
         async def gone(owner: str, session: str) -> None:

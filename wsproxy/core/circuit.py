@@ -135,6 +135,12 @@ class Circuit:
         return Transport.TCP if self.version is Version.V1 else transport_of(self.protocol)
 
     @property
+    def way_back(self) -> bool:
+        """False where a way through the manager could be, and is not (design 5.6)."""
+        through = any(isinstance(route, ThroughManager) for route in self.routes)
+        return through or self.mode is not Mode.INTERACTIVE
+
+    @property
     def port(self) -> int | None:
         return self.listener.port if isinstance(self.listener, PortListener) else None
 

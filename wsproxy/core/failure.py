@@ -5,7 +5,7 @@ follow the answer (``core.problem``), the log level, the metric label, the penal
 and whether another try is allowed (design 5.5).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -68,6 +68,19 @@ class Failure:
     status: int | None = None
     sent: bool = False  # some byte of the request had left for the upstream
     reused: bool = False  # the upstream connection came from the pool
+
+
+NO_WAY_BACK = (
+    "There is no way back through the manager: that needs `webserver` in [manager], and an app "
+    "that was started with the token of a login session."
+)
+
+
+def without_way_back(failure: Failure) -> Failure:
+    """Say also why nothing else was tried, if the way to the app could not be opened (D 5.6)."""
+    if failure.kind not in CONNECTING:
+        return failure
+    return replace(failure, detail=f"{failure.detail} {NO_WAY_BACK}".strip())
 
 
 def may_retry(failure: Failure, method: str) -> bool:

@@ -25,21 +25,6 @@ def origin_allowed(origin: str | None, extra: Iterable[str]) -> bool:
     return origin is None or Origins(frozenset(extra), loopback=True).allow(origin)
 
 
-def parse_origins(text: str) -> tuple[str, ...]:
-    """``WSPROXY_CORS_ORIGINS``: a comma list or a JSON array of strings.
-
-    >>> parse_origins('["https://a"]'), parse_origins("https://a, https://b")
-    (('https://a',), ('https://a', 'https://b'))
-    """
-    try:
-        listed = json.loads(text)
-    except ValueError:
-        listed = text.split(",")
-    if not isinstance(listed, list):
-        listed = [text]
-    return tuple(entry.strip() for entry in listed if isinstance(entry, str) and entry.strip())
-
-
 class BadQuery(ValueError):
     """A parameter of ``add`` cannot be used; the message names it."""
 

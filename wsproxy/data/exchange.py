@@ -8,7 +8,14 @@ only while a connection is dialled; everything else happens in callbacks of the 
 import asyncio
 
 from wsproxy.core.circuit import CloseReason, Route, ThroughManager
-from wsproxy.core.failure import SAFE_METHODS, Failure, FailureKind, Side, may_retry
+from wsproxy.core.failure import (
+    SAFE_METHODS,
+    Failure,
+    FailureKind,
+    Side,
+    may_retry,
+    without_way_back,
+)
 from wsproxy.core.framing import UNTIL_CLOSE, Answer, BodyKind, Request, malformed
 from wsproxy.core.headers import AnswerExtras, answer_bytes, request_bytes
 from wsproxy.core.problem import Problem, of_failure
@@ -345,6 +352,8 @@ class Exchange:
             self._answer_problem(Problem("appproxy/worker-not-available", msg=message), keep=False)
 
     def _refuse(self, failure: Failure) -> None:
+        if not self._forward.way_back:
+            failure = without_way_back(failure)
         self._outcome.failure = failure
         keep = self.complete and self._request.keep_alive and not self._engine.draining
         self._answer_problem(of_failure(failure), keep=keep)

@@ -24,7 +24,8 @@ class Forward:
 
     ``request_headers`` is the final list for the upstream, framing fields excepted (those are the
     engine's). ``response_headers`` is added to the head of the app's answer, 101 included.
-    ``circuit_id`` is the key of activity and of closing; None in front mode.
+    ``circuit_id`` is the key of activity and of closing; None in front mode. ``way_back`` is False
+    where a way through the manager could be but is not: then errors say so (design 5.6).
     """
 
     routes: tuple[Route, ...]
@@ -32,6 +33,7 @@ class Forward:
     version: Version
     response_headers: RawHeaders = ()
     circuit_id: UUID | None = None
+    way_back: bool = True
     target: str = ""  # request target for the upstream; "" = as the client sent it
     form_of: Callable[[str | None], Form] = app_form  # of our own problems, by Accept
 

@@ -112,6 +112,7 @@ class _Apps:
             version=Version.V2,
             response_headers=renewed,
             circuit_id=circuit.id,
+            way_back=circuit.way_back,
         )
 
     def _header_rules(self, circuit: Circuit, head: RequestHead) -> HeaderRules:
