@@ -18,6 +18,7 @@ from wsproxy.core.framing import (
     Fault,
     HeadLimits,
     Request,
+    begins_badly,
     early_fault,
     explain,
     read_answer,
@@ -208,13 +209,13 @@ def test_limits(raw: bytes, code: str | None):
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"G", b"GET", b"GET /", b"GET / HTTP/1.1\r", HEAD, HEAD + b"X"]
+    "raw", [b"", b"\r", b"G", b"GET", b"GET /", b"GET / HTTP/1.1\r", HEAD, HEAD + b"X"]
 )
 def test_the_beginning_of_a_head_is_waited_for(raw: bytes):
     assert early_fault(raw) is None
 
 
-@pytest.mark.parametrize("raw", [b"\x16\x03", b"GET\n", b"a\rb", b"G\x00", b"(", b"GET\t/"])
+@pytest.mark.parametrize("raw", [b"\x16\x03", b"GET\n", b"a\rb", b"\rG", b"G\x00", b"(", b"GET\t/"])
 def test_garbage_is_refused_at_once(raw: bytes):
     assert early_fault(raw) is not None
 
@@ -224,6 +225,26 @@ def test_a_slow_head_is_looked_at_only_once():
     assert early_fault(raw, len(raw)) is None
     assert early_fault(raw + b"\n", len(raw)) is not None
     assert early_fault(b"GET / HTTP/1.1\r\n", 15) is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "bad"),
+    [
+        (b"", False),
+        (b"HTT", False),
+        (b"HTTP/1.1 200 OK\r", False),
+        (b"HTTP/1.1 200 OK\r\nX: \x01\xff", False),
+        (b"SSH-2.0", True),
+        (b"HTTP/2", True),
+        (b"\x15\x03\x01", True),
+        (b"HTTP/1.1 200 OK\n", True),
+        (b"HTTP/1.1 200 OK\rX", True),
+        (b"HTTP/1.1 200 OK\r\nX: \x00", True),
+    ],
+)
+def test_the_beginning_of_an_answer(raw: bytes, bad: bool):
+    assert begins_badly(raw) == bad
+    assert begins_badly(raw, len(raw) - 1) == bad
 
 
 def test_tokens():

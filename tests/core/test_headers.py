@@ -38,6 +38,14 @@ def test_case_75_hop_by_hop_fields_go(name: bytes):
     assert kept((name.title(), b"x"), (b"X-Kept", b"1")) == ((b"X-Kept", b"1"),)
 
 
+@pytest.mark.parametrize("name", [b"X-Forwarded-For", b"x_forwarded-for", b"X_FORWARDED_PREFIX"])
+def test_claims_about_the_client_go_in_every_spelling(name: bytes):
+    """Some servers read ``_`` and ``-`` in names as one."""
+    passed = upstream_headers(head((name, b"10.0.0.1"), (b"X_Kept", b"1")), PEER, HeaderRules())
+    assert (b"X_Kept", b"1") in passed
+    assert b"10.0.0.1" not in b"".join(value for _, value in passed)
+
+
 def test_fields_that_connection_names_go_but_not_the_message_s_own():
     fields = ((b"Connection", b"close, X-Mine,cookie , content-length"), (b"x-mine", b"1"))
     assert kept(*fields, (b"Cookie", b"a=b"), (b"Content-Length", b"3")) == (

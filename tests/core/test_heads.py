@@ -1,5 +1,7 @@
 """Look-ups in a request head."""
 
+import pytest
+
 from wsproxy.core.heads import Peer, RequestHead
 
 HEAD = RequestHead(
@@ -18,6 +20,21 @@ def test_values_keep_order_and_ignore_the_case_of_names():
 
 def test_the_target_is_not_touched():
     assert (HEAD.path, HEAD.query) == ("/a%2Fb", "x=1?y")
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query"),
+    [
+        ("http://h/a//b?x=/1", "/a//b", "x=/1"),
+        ("HTTP://h:80", "/", ""),
+        ("http://h?x/y", "/", "x/y"),
+        ("/a://b/c", "/a://b/c", ""),
+        ("*", "*", ""),
+    ],
+)
+def test_the_path_of_a_target_in_any_form(target: str, path: str, query: str):
+    head = RequestHead("GET", target, ())
+    assert (head.path, head.query) == (path, query)
 
 
 def test_a_peer_is_a_value():

@@ -16,6 +16,7 @@ from tests.data import (
     test_listeners,
     test_tls,
     test_upgrade,
+    test_wire,
 )
 from tests.regressions import test_http_engine as regressions
 
@@ -28,6 +29,7 @@ MODULES: tuple[ModuleType, ...] = (
     test_listeners,
     test_tls,
     test_upgrade,
+    test_wire,
 )
 """Their tests without arguments are run."""
 

@@ -231,12 +231,16 @@ class RawClient:
     async def answer(self) -> tuple[bytes, bytes]:
         """Take one answer with a Content-Length (or none): head and body."""
         head = await self.head()
+        return head, await self.answer_body(head)
+
+    async def answer_body(self, head: bytes) -> bytes:
+        """Take the body that a head announces by its Content-Length."""
         length = 0
         for line in head.split(b"\r\n"):
             name, _, value = line.partition(b":")
             if name.lower() == b"content-length":
                 length = int(value)
-        return head, await self.size(length)
+        return await self.size(length)
 
     def _take(self, end: int) -> bytes:
         taken, self._at = self.received[self._at : end], end

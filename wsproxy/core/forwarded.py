@@ -19,6 +19,16 @@ FORWARDED = b"forwarded"
 _SET_HERE = frozenset({"for", "proto", "host", "port"})
 
 
+def claims_about_client(name: bytes) -> bool:
+    """Whether a field (name in lower case) is of this family.
+
+    With ``_`` too: gateway interfaces of the CGI kind read both spellings as one.
+    """
+    if b"_" in name:
+        name = name.replace(b"_", b"-")
+    return name.startswith(PREFIX) or name == FORWARDED
+
+
 def plain_address(host: str) -> str:
     """An IP address as people write it: without zone, and IPv4 where IPv6 only wraps it."""
     bare = host.partition("%")[0]

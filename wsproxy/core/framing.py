@@ -46,8 +46,9 @@ _REASONS: tuple[tuple[re.Pattern[bytes], str], ...] = (
         "The request line is not valid.",
     ),
 )
-_START = re.compile(TOKEN + rb"(?:\Z| )")
+_START = re.compile(TOKEN + rb"(?:\Z| )|\r\Z")  # one empty line may precede a request
 _EARLY = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_EARLY_IN_ANSWER = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\x00")
 
 Code = Literal["malformed-request", "head-too-large", "uri-too-long", "method-not-allowed"]
 
@@ -298,6 +299,16 @@ def read_answer(raw: bytes, method: str) -> Answer | str:
     options = tuple(tokens(seen[b"connection"])) if b"connection" in seen else ()
     keep = minor == b"1" and body is not UNTIL_CLOSE and b"close" not in options
     return Answer(status, reason or b"", headers, body, keep, options)
+
+
+def begins_badly(raw: bytes, seen: int = 0) -> bool:
+    """Whether an answer's head whose end has not arrived cannot become a valid one.
+
+    ``seen``: so many bytes were looked at before.
+    """
+    if not b"HTTP/1.".startswith(raw[:7]):
+        return True
+    return _EARLY_IN_ANSWER.search(raw, max(0, seen - 1)) is not None
 
 
 def _answer_body(seen: dict[bytes, list[bytes]], status: int, method: str, old: bool) -> Body | str:

@@ -40,7 +40,12 @@ class RequestHead:
 
     @property
     def path(self) -> str:
-        return self.target.partition("?")[0]
+        """Without the query; of a target in absolute form what follows the authority."""
+        path = self.target.partition("?")[0]
+        if path.startswith("/"):
+            return path
+        scheme, found, rest = path.partition("://")
+        return "/" + rest.partition("/")[2] if found else scheme
 
     @property
     def query(self) -> str:

@@ -23,7 +23,7 @@ from wsproxy.data.exchange import Exchange
 from wsproxy.data.replies import form_for, problem_bytes, reply_bytes
 from wsproxy.data.site import Forward, HandOver, Refuse, Reply, Site
 from wsproxy.net.http1 import HIGH_WATER
-from wsproxy.net.sockets import reset, tune
+from wsproxy.net.sockets import finish, reset, tune
 from wsproxy.net.timer import Timer
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class ClientConnection(asyncio.Protocol):
         self._head_begun = False
         self._holds = (False, False)  # by the app, by unread bytes
         self._counted = False
+        self._waiting = 0
         self.full = False
 
     def __repr__(self) -> str:
@@ -98,6 +99,7 @@ class ClientConnection(asyncio.Protocol):
         """The client ends its side; the transport closes when this returns."""
         if self._exchange is not None:
             self._exchange.client_gone()
+        self._close()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.timer.close()
@@ -120,8 +122,8 @@ class ClientConnection(asyncio.Protocol):
     # -- read head
 
     def _read_head(self, data: bytes) -> None:
-        begun = len(self._unread)
-        if begun:
+        begun = len(self._unread) if self._head_begun else 0  # else nobody has looked at it yet
+        if self._unread:
             data = self._unread + data
         if data.startswith(b"\r\n"):
             data, begun = data[2:], 0  # one empty line before a request is forgiven (RFC 9112 2.2)
@@ -195,7 +197,8 @@ class ClientConnection(asyncio.Protocol):
         tracker = follow(request.body)
         left = rest[tracker.feed(rest) :] if tracker else rest
         whole = tracker is None or tracker.done
-        keep = request.keep_alive and whole and not self._engine.draining
+        early = bool(request.upgrade and left)  # not HTTP, whatever it looks like (RFC 9931)
+        keep = request.keep_alive and whole and not early and not self._engine.draining
         bodyless = head.method == "HEAD"
         if isinstance(plan, Refuse):
             data = problem_bytes(
@@ -249,7 +252,7 @@ class ClientConnection(asyncio.Protocol):
             if hard:
                 reset(self._transport)
             else:
-                self._transport.close()
+                self._close()
 
     def hand_over(self) -> Given:
         assert self._transport is not None
@@ -313,14 +316,29 @@ class ClientConnection(asyncio.Protocol):
         self._lingering = True
         self._unread = b""
         self._hold((False, False))
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        self.timer.set(self._engine.rules.linger, self._transport.abort)
+        finish(self._transport)
+        self._waiting = 0
+        self.timer.set(self._engine.rules.linger, self._stop_waiting)
 
     def _close(self) -> None:
+        """Close when what was written has left."""
         self.timer.clear()
-        if self._transport is not None:
-            self._transport.close()
+        if self._transport is None:
+            return
+        self._transport.close()
+        self._waiting = self._transport.get_write_buffer_size()
+        if self._waiting:
+            self.timer.set(self._engine.rules.flush, self._stop_waiting)
+
+    def _stop_waiting(self) -> None:
+        """Abort, unless the client is still taking what was written."""
+        assert self._transport is not None
+        left = self._transport.get_write_buffer_size()
+        if left and left != self._waiting:
+            self._waiting = left
+            self.timer.set(self._engine.rules.flush, self._stop_waiting)
+        else:
+            self._transport.abort()
 
     # -- ends from our side
 

@@ -220,10 +220,14 @@ class Exchange:
         Not when the upload still runs (its rest would be read as a request), and not when the
         client sent bytes for a protocol that was then refused (RFC 9931).
         """
-        if answer.body is UNTIL_CLOSE or self._engine.draining:
+        return answer.body is not UNTIL_CLOSE and self._keeps
+
+    @property
+    def _keeps(self) -> bool:
+        if self._engine.draining or not self.complete:
             return False
         early = bool(self._request.upgrade) and self._client.has_unread
-        return self._request.keep_alive and self.complete and not early
+        return self._request.keep_alive and not early
 
     def app_body(self, data: bytes, ended: bool) -> None:
         self._meter.bytes_out += len(data)
@@ -355,8 +359,7 @@ class Exchange:
         if not self._forward.way_back:
             failure = without_way_back(failure)
         self._outcome.failure = failure
-        keep = self.complete and self._request.keep_alive and not self._engine.draining
-        self._answer_problem(of_failure(failure), keep=keep)
+        self._answer_problem(of_failure(failure), keep=self._keeps)
 
     def _answer_problem(self, problem: Problem, *, keep: bool) -> None:
         self._drop_app()

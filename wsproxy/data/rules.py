@@ -15,6 +15,8 @@ from wsproxy.core.pooling import PoolRules
 class EngineRules:
     """Seconds, unless the name says otherwise. 0 switches ``total`` and ``per_client`` off.
 
+    ``flush`` is how long a connection that is to be closed may take nothing of what was written to
+    it; ``linger`` how long one is heard out that may still be sending.
     ``first_byte`` runs from the end of the request, and also bounds how long an upload may stand
     still before an answer. ``per_client``: connections at once from one address; addresses in
     ``trusted`` (proxies before us) are not counted.
@@ -28,5 +30,6 @@ class EngineRules:
     idle: float = 75.0
     total: float = 0.0
     linger: float = 2.0
+    flush: float = 15.0
     per_client: int = 512
     trusted: Networks = ()

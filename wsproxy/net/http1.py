@@ -10,7 +10,8 @@ from typing import Protocol, cast
 
 from wsproxy.core.bodies import Tracker, follow
 from wsproxy.core.failure import Failure, FailureKind, Side
-from wsproxy.core.framing import UNTIL_CLOSE, Answer, read_answer
+from wsproxy.core.framing import UNTIL_CLOSE, Answer, begins_badly, read_answer
+from wsproxy.net.sockets import last_words
 
 MAX_ANSWER_HEAD = 256 * 1024
 """Bytes of an answer's head; apps with many cookies and policies stay far below."""
@@ -142,12 +143,20 @@ class AppConnection(asyncio.Protocol):
             self._end(b"")
 
     def connection_lost(self, error: Exception | None) -> None:
+        if error is not None and self._user is not None and self.transport is not None:
+            self._hear_out(last_words(self.transport))
         user, self._user = self._user, None
         self.reusable = False
         self._lost = True
         self._tell_owner()
         if user is not None:
             user.app_failed(self._loss())
+
+    def _hear_out(self, words: bytes) -> None:
+        """An app that refuses an upload may hang up on it; its answer came before that."""
+        self.reusable = False
+        if words:
+            self.data_received(words)
 
     def _loss(self) -> Failure:
         if self._answer is not None:
@@ -168,7 +177,7 @@ class AppConnection(asyncio.Protocol):
             end = data.find(b"\r\n\r\n", searched)
             if end < 0:
                 self._head = data
-                if len(data) > MAX_ANSWER_HEAD or not b"HTTP/1.".startswith(data[:7]):
+                if len(data) > MAX_ANSWER_HEAD or begins_badly(data, searched):
                     self._fail("the head of the answer is not valid HTTP/1")
                 return
             self._head = b""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from wsproxy.core.meter import Meter
 from wsproxy.core.relay import Action, Event, Party, RelayEnd, State, party_of, step
-from wsproxy.net.sockets import reset
+from wsproxy.net.sockets import finish, reset
 
 HIGH_WATER = 256 * 1024
 """Bytes that may wait in one side's write buffer before the other side is not read any more."""
@@ -160,9 +160,9 @@ class Relay:
 
     def _act(self, action: Action, error: Exception | None) -> None:
         if action is Action.FINISH_UPSTREAM:
-            self._upstream.transport.write_eof()
+            finish(self._upstream.transport)
         elif action is Action.FINISH_CLIENT:
-            self._client.transport.write_eof()
+            finish(self._client.transport)
         else:
             self._error = error
             for half in self._open_halves():
