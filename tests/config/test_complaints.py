@@ -7,6 +7,7 @@ import pytest
 from wsproxy.config.complaints import Complaint, SettingsError
 from wsproxy.config.load import load
 
+FRONT = "[manager]\nforward=true\nendpoint="
 SECRETS = """[v2]
 api-secret = "0123456789abcdef"
 jwt-secret = "0123456789abcdef"
@@ -91,6 +92,16 @@ ONE_FAULT = [
     ('[gateway]\nadmin-bind = "127.0.0.1:5050"', 2, "gateway.admin-bind", "same address", ""),
     ('[gateway]\nbind = "unix:/s"', 1, "gateway.advertise", "is needed: a UNIX socket", ""),
     ("[manager]\nforward = true", 1, "manager.endpoint", "is needed for front mode", ""),
+    ('[manager]\nforward=true\nendpoint="http://h/x"', 3, "manager.endpoint", "has a path", ""),
+    (FRONT + '"http://127.0.0.1:5050"', 3, "manager.endpoint", "is the gateway itself", ""),
+    (FRONT + '"http://localhost:5050"', 3, "manager.endpoint", "is the gateway itself", ""),
+    (
+        FRONT + '"http://127.0.0.2:5050"\n[gateway]\nbind="0.0.0.0:5050"',
+        3,
+        "manager.endpoint",
+        "is the gateway itself",
+        "",
+    ),
     ('[manager]\naccess-key = "A"', 1, "manager.secret-key", "is missing: access-key is", ""),
     ('[manager]\nsecret-key = "S"', 1, "manager.access-key", "is missing: secret-key is", ""),
     ('[manager]\naccess-key="A"\nsecret-key="S"', 1, "manager.endpoint", "is needed", ""),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wsproxy.core.front import ended_session, owns
+from wsproxy.core.front import ended_session, is_id, owns
 
 OWN = [
     "/status",
@@ -65,3 +65,17 @@ ENDINGS = [
 @pytest.mark.parametrize(("method", "path", "session"), ENDINGS)
 def test_ended_session(method, path, session):
     assert ended_session(method, path) == session
+
+
+@pytest.mark.parametrize(
+    ("session", "expected"),
+    [
+        ("3f1c0b3e-1111-4222-8333-444455556666", True),
+        ("3F1C0B3E-1111-4222-8333-444455556666", True),
+        ("3f1c0b3e111142228333444455556666", False),
+        ("work", False),
+        ("", False),
+    ],
+)
+def test_a_session_is_named_by_its_id_or_not(session, expected):
+    assert is_id(session) is expected

@@ -1,15 +1,19 @@
 """Bugs of the older v1 programs that must not come back (protocol 12, v1; observed 2)."""
 
+import asyncio
 import logging
 
 import pytest
 
 from tests.support import streams
 from tests.support.apps import exchange, raw_client
-from tests.support.v1_gateway import SECRET, SID, Options, port_of, v1_gateway
+from tests.support.v1_gateway import ACCESS, SECRET, SID, Options, port_of, v1_gateway
 from wsproxy.api.v1.control import ControlRules
 from wsproxy.core.portpool import parse_pool
 from wsproxy.data.v1 import V1Rules
+from wsproxy.manager.handshake import HandshakeRules
+from wsproxy.manager.stream import StreamRules
+from wsproxy.manager.tunnel import TunnelRules
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -139,6 +143,98 @@ async def test_bug_a_dead_app_behind_a_web_server_hangs_for_ever():
         g.manager.script(streams.silent)
         await g.conf(g.session_conf())
         assert (await exchange(port_of(await g.add()), GET)).startswith(b"HTTP/1.1 503 ")
+
+
+async def test_bug_unescaped_values_in_helper_pages():
+    async with v1_gateway() as g:
+        await g.conf()
+        await g.add()
+        for page in ("redirect", "sftp", "vnc", "xrdp", "sshd"):
+            status, body = await g.get(f"/{page}?port=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
+            assert status == 400
+            assert "<script" not in body
+
+
+async def test_bug_dead_listeners_were_used_again():
+    """The client was led to a port where nobody accepts, and hung."""
+    async with v1_gateway() as g:
+        await g.conf()
+        dead = port_of(await g.add())
+        for port in g.listeners._ports.values():
+            for server in port.servers:
+                server.close()
+        with pytest.raises(ConnectionRefusedError):
+            await exchange(dead, b"")
+        async with raw_client(port_of(await g.add())) as client:
+            await client.send(b"x")
+            assert await client.size(1) == b"x"
+
+
+async def test_bug_raw_json_in_the_query_broke_the_signature():
+    async with v1_gateway() as g:
+        await g.conf()
+        query = "&envs=%7B%22A%22%3A%22b%20%5C%22c%5C%22%20%3C%3E%22%7D"
+        async with raw_client(port_of(await g.add(query=query))) as client:
+            await client.send(b"x")
+            await client.size(1)
+        request = g.manager.requests[0]
+        assert g.manager.signer(request) == ACCESS
+        assert request.query["envs"] == '{"A":"b \\"c\\" <>"}'
+        assert not set(' "<>{}') & set(request.raw_path)
+
+
+async def test_bug_a_slash_after_the_endpoint_broke_the_signature():
+    async with v1_gateway() as g:
+        await g.conf(g.api_conf(endpoint=g.manager.url + "//"))
+        async with raw_client(port_of(await g.add())) as client:
+            await client.send(b"x")
+            await client.size(1)
+        assert g.manager.signer(g.manager.requests[0]) == ACCESS
+        assert g.manager.requests[0].raw_path.startswith("/stream/")
+
+
+@pytest.mark.parametrize("mode", ["API", "SESSION"])
+async def test_bug_quiet_terminals_were_ended_and_nothing_kept_them_alive(mode):
+    """After 60 or 30 seconds; here a ping is 20 ms, and many of them pass."""
+    rules = StreamRules(tunnel=TunnelRules(ping=0.02))
+    async with v1_gateway(options=Options(streams=rules)) as g:
+        await g.conf(g.api_conf() if mode == "API" else g.session_conf())
+        async with raw_client(port_of(await g.add("ttyd"))) as client:
+            await client.send(b"x")
+            await client.size(1)
+            for _ in range(8):
+                await g.manager.pings.acquire()
+            await client.send(b"y")
+            assert await client.size(1) == b"y"
+        assert len(g.manager.requests) == 1
+
+
+@pytest.mark.parametrize(("start", "page"), [(GET, True), (b"SSH-2.0-x\r\n", False)])
+async def test_bug_a_handshake_without_an_answer_hung_for_ever(start, page):
+    async def hang(manager, request):
+        await asyncio.Event().wait()
+
+    rules = StreamRules(handshake=HandshakeRules(answer=0.1))
+    async with v1_gateway(options=Options(streams=rules)) as g:
+        g.manager.script(hang)
+        await g.conf()
+        answer = await exchange(port_of(await g.add()), start)
+        assert answer.startswith(b"HTTP/1.1 503 ") if page else answer == b""
+
+
+async def test_bug_no_api_version_led_to_a_path_that_managers_do_not_have():
+    async def today(manager, request):
+        known = "/stream/session/" in request.path
+        return await (streams.echo if known else streams.status(404))(manager, request)
+
+    async with v1_gateway() as g:
+        g.manager.script(today)
+        conf = g.api_conf()
+        del conf["api_version"]
+        await g.conf(conf)
+        async with raw_client(port_of(await g.add())) as client:
+            await client.send(b"x")
+            assert await client.size(1) == b"x"
 
 
 async def test_case_90_secrets_never_reach_the_log(caplog):

@@ -23,6 +23,7 @@ from wsproxy.config.settings import Settings
 from wsproxy.config.values import Bind, bracketed
 from wsproxy.core.circuit import CloseReason
 from wsproxy.core.cors import Origins
+from wsproxy.core.front import is_id
 from wsproxy.core.problem import Problem
 from wsproxy.core.wire import Version
 from wsproxy.data.client import serve as serve_http
@@ -155,7 +156,7 @@ class Gateway:
             session, reason=CloseReason.SESSION_ENDED
         )
         log.info("session %s was deleted, %d circuits closed", session, closed)
-        if not closed:
+        if not closed and not is_id(session):
             await self._watch.look()
 
     def _session_watch(self) -> V1Watch:

@@ -7,7 +7,10 @@ and at whether the TLS files are there.
 from collections.abc import Iterator
 from pathlib import Path
 
+from yarl import URL
+
 from wsproxy.config.settings import Settings
+from wsproxy.core.hosts import is_loopback
 
 KeyPath = tuple[str, ...]
 Fault = tuple[KeyPath, str, str]
@@ -66,12 +69,30 @@ def _manager(settings: Settings) -> Iterator[Fault]:
     if manager.forward and not manager.endpoint:
         problem = "is needed for front mode (forward = true)"
         yield ("manager", "endpoint"), problem, "Write the URL to which everything is passed on"
+    yield from _front(settings)
     has_key, has_secret = bool(manager.access_key), bool(manager.secret_key.get_secret_value())
     if has_key != has_secret:
         missing, present = ("secret-key", "access-key") if has_key else ("access-key", "secret-key")
         yield ("manager", missing), f"is missing: {present} is set", "Set both, or none"
     if has_key and has_secret and not manager.endpoint:
         yield ("manager", "endpoint"), "is needed: a manager's keys are set", "Write its URL"
+
+
+def _front(settings: Settings) -> Iterator[Fault]:
+    """Requests pass unchanged, so nothing can be put before their paths."""
+    manager, bind = settings.manager, settings.gateway.bind
+    if not (manager.forward and manager.endpoint):
+        return
+    url = URL(manager.endpoint)
+    if url.path not in ("", "/"):
+        problem = "has a path; front mode passes requests on unchanged"
+        yield ("manager", "endpoint"), problem, "Write scheme, host and port alone"
+    host = url.host or ""
+    named = (host == "localhost" and bind.is_loopback) or (is_loopback(host) and bind.is_any)
+    here = host == bind.host or named
+    if here and url.port == bind.port and not bind.path:
+        problem = "is the gateway itself: requests would go round in a circle"
+        yield ("manager", "endpoint"), problem, "Write where the manager listens"
 
 
 def _v2_secrets(settings: Settings, given: Given) -> Iterator[Fault]:

@@ -7,6 +7,7 @@ included (design 8).
 
 import re
 from urllib.parse import unquote
+from uuid import UUID
 
 _OWN_EXACT = frozenset(
     {"/status", "//status", "/conf", "/setup", "/v2/conf", "/redirect"}
@@ -47,3 +48,15 @@ def ended_session(method: str, path: str) -> str | None:
         return None
     match = _SESSION.fullmatch(path)
     return unquote(match[1]) if match else None
+
+
+def is_id(session: str) -> bool:
+    """Whether a deletion names a session by its id; clients may also use its name (protocol 8.3).
+
+    >>> is_id("3f1c0b3e-1111-4222-8333-444455556666"), is_id("my-session")
+    (True, False)
+    """
+    try:
+        return str(UUID(session)) == session.lower()
+    except ValueError:
+        return False
