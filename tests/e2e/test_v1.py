@@ -1,7 +1,7 @@
 """Every setting of ``[v1]`` in a whole gateway: what the file says is what clients get."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
@@ -17,11 +17,11 @@ ACCESS, SECRET = next(iter(KEYS.items()))
 
 @contextlib.asynccontextmanager
 async def v1(
-    sections: dict[str, Any] | None = None, **rules: Any
+    rules: Mapping[str, Any] | None = None, **sections: Any
 ) -> AsyncIterator[tuple[Node, StreamManager]]:
     """A v1 gateway with these rules in ``[v1]``, and a manager with an app that echoes."""
     async with stream_manager() as manager:
-        config = settings(**{"v2": None, "v1": rules, **(sections or {})})
+        config = settings(v2=None, v1=rules or {}, **sections)
         async with node(config) as gateway:
             yield gateway, manager
 
@@ -62,7 +62,7 @@ async def test_the_defaults():
 
 async def test_port_pool():
     pool = await unused_port()
-    async with v1(**{"port-pool": str(pool)}) as (gateway, manager):
+    async with v1({"port-pool": str(pool)}) as (gateway, manager):
         token = await configured(gateway, manager)
         assert (await added(gateway, token))["port"] == pool
         assert (await added(gateway, token, "other"))["code"] == 500
@@ -71,27 +71,27 @@ async def test_port_pool():
 
 
 async def test_rate_limit():
-    async with v1(**{"rate-limit": 2}) as (gateway, manager):
+    async with v1({"rate-limit": 2}) as (gateway, manager):
         token = await configured(gateway, manager)
         said = [(await gateway.get(f"/proxy/{token}/S")).status for _ in range(3)]
         assert said == [200, 200, 429]
 
 
 async def test_legacy_tokens():
-    async with v1(**{"legacy-tokens": True}) as (gateway, manager):
+    async with v1({"legacy-tokens": True}) as (gateway, manager):
         assert await configured(gateway, manager) == "local"
         assert (await gateway.get(f"/proxy/{ACCESS}/S")).json == {"code": 404}
 
 
 async def test_answers():
-    async with v1(answers="classic") as (gateway, _):
+    async with v1({"answers": "classic"}) as (gateway, _):
         refused = await gateway.get("/proxy/x/S")
         assert (refused.status, refused.json) == (200, {"code": 403})
 
 
 async def test_listen_host_and_advertise_host():
     rules = {"listen-host": "127.0.0.2", "advertise-host": "apps.localhost"}
-    async with v1(**rules) as (gateway, manager):
+    async with v1(rules) as (gateway, manager):
         app = await added(gateway, await configured(gateway, manager))
         assert app["proxy"] == f"http://apps.localhost:{app['port']}"
         assert await echoes(app["port"], "127.0.0.2")
@@ -100,7 +100,7 @@ async def test_listen_host_and_advertise_host():
 
 
 async def test_http_proxy():
-    async with connect_proxy() as (url, lines), v1(**{"http-proxy": url}) as (gateway, manager):
+    async with connect_proxy() as (url, lines), v1({"http-proxy": url}) as (gateway, manager):
         app = await added(gateway, await configured(gateway, manager))
         assert await echoes(app["port"])
         assert lines == [f"CONNECT {manager.url.removeprefix('http://')} HTTP/1.1"]
@@ -110,13 +110,13 @@ async def test_remote():
     through = {"X-Forwarded-For": "10.1.2.3"}
     async with v1() as (gateway, _):
         assert (await gateway.ask("PUT", "/conf", headers=through)).status == 403
-    async with v1(remote=True) as (gateway, manager):
+    async with v1({"remote": True}) as (gateway, manager):
         conf = {"endpoint": manager.url}
         refused = await gateway.ask("PUT", "/conf", json=conf, headers=through)
         assert (refused.status, refused.json["code"]) == (403, 403)
     async with stream_manager() as manager:
         sections = {"manager": {"endpoint": manager.url}}
-        async with v1(sections, remote=True) as (gateway, _):
+        async with v1({"remote": True}, **sections) as (gateway, _):
             token = await configured(gateway, manager, headers=through)
             app = await added(gateway, token)
             assert await echoes(app["port"])
@@ -132,7 +132,7 @@ async def test_allowed_origins_and_hosts_of_the_gateway():
             "host-not-allowed",
         )
     sections = {"gateway": {"allowed-origins": ["https://ui.example"], "hosts": ["gw.example"]}}
-    async with v1(sections) as (gateway, manager):
+    async with v1(**sections) as (gateway, manager):
         assert await configured(gateway, manager, headers=ui)
         assert (await gateway.get("/", headers={"Host": "gw.example"})).status == 200
 
