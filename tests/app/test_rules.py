@@ -40,3 +40,23 @@ def test_a_permit_is_renewed_as_it_was_given(advertised, secure):
     assert renewed.renew
     assert renewed.renew.endswith("; Secure") is secure
     assert dict(given.headers)["Set-Cookie"].endswith("; Secure") is secure
+
+
+@pytest.mark.parametrize(
+    ("api", "admin", "host", "insists", "allowed"),
+    [
+        ("0.0.0.0:5050", "127.0.0.1:5051", "evil.example", False, False),  # rebinding
+        ("0.0.0.0:5050", "127.0.0.1:5051", "127.0.0.1:5051", False, True),
+        ("127.0.0.1:5050", "10.0.0.5:5051", "10.0.0.5:5051", False, True),  # a Prometheus
+        ("127.0.0.1:5050", "10.0.0.5:5051", "10.0.0.5:5051", True, True),  # wsproxy circuits
+        ("127.0.0.1:5050", "10.0.0.5:5051", "metrics.example:5051", False, True),
+        ("127.0.0.1:5050", "10.0.0.5:5051", "metrics.example:5051", True, False),
+        ("127.0.0.1:5050", "10.0.0.5:5051", "gw.example:5051", True, True),
+    ],
+)
+def test_the_admin_port_has_names_of_its_own(api, admin, host, insists, allowed):
+    config = settings(gateway={"bind": api, "admin-bind": admin, "hosts": ["gw.example"]})
+    bind = config.gateway.admin_bind
+    assert bind is not None
+    guard = rules.admin_guard(config, bind, config.base_url())
+    assert guard.allows(host, insists) is allowed

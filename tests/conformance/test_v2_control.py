@@ -320,6 +320,19 @@ async def test_case_66_setup_gives_the_permit_and_survives_several_fetches():
             assert "Domain" not in cookie
 
 
+async def test_case_66_the_permit_is_set_where_the_app_is_and_nowhere_else():
+    session = session_id()
+    for wish in (fake(domain=".apps.localhost"), fake(app_host="localhost")):
+        async with v2(wish) as gateway:
+            link = await gateway.auth(await gateway.conf(session, 8888), session)
+            token = parse_qs(urlsplit(link.url).query)["token"][0]
+            response, _ = await gateway.ask("/setup", params={"token": token})
+            assert response.status == 302
+            assert response.headers["Location"] == link.url
+            assert "/.wsproxy/setup?token=" in link.url
+            assert "Set-Cookie" not in response.headers
+
+
 async def test_case_67_redirect_goes_through_to_the_app():
     session = session_id()
     async with v2(fake()) as gateway:

@@ -121,7 +121,7 @@ class Gateway:
     async def _serve_admin(self, bind: Bind | None, oversight: Oversight) -> str:
         if bind is None:
             return ""
-        names = rules.host_guard(self._settings, self._settings.base_url())
+        names = rules.admin_guard(self._settings, bind, self._settings.base_url())
         policy = ApiPolicy(self._version, CrossOriginRules(Origins(), Origins()), names.allows)
         ready = _Ready()
         port = await self._bind(bind, ready)

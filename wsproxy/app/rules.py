@@ -7,7 +7,7 @@ from uuid import UUID
 from yarl import URL
 
 from wsproxy.config.settings import Settings
-from wsproxy.config.values import bracketed
+from wsproxy.config.values import Bind, bracketed
 from wsproxy.core.admission import AdmissionRules
 from wsproxy.core.circuit import Direct
 from wsproxy.core.configuration import AuthMode, Configuration, Mode
@@ -111,11 +111,21 @@ def stream_rules(settings: Settings) -> StreamRules:
 
 def host_guard(settings: Settings, base: str) -> HostGuard:
     """Names of bind, advertise and ``hosts``; everywhere when bound to loopback (design 9)."""
+    bind = settings.gateway.bind
+    return HostGuard(
+        _names(settings, bind, base), bind.is_loopback and not settings.manager.forward
+    )
+
+
+def admin_guard(settings: Settings, bind: Bind, base: str) -> HostGuard:
+    """The same for the admin port, which may be bound elsewhere than the API."""
+    return HostGuard(_names(settings, bind, base), everywhere=bind.is_loopback)
+
+
+def _names(settings: Settings, bind: Bind, base: str) -> list[str]:
     gateway = settings.gateway
-    names = [gateway.bind.host, URL(base).host or "", *gateway.hosts]
-    if gateway.advertise:
-        names.append(URL(gateway.advertise).host or "")
-    return HostGuard(names, everywhere=gateway.bind.is_loopback and not settings.manager.forward)
+    urls = (base, gateway.advertise)
+    return [bind.host, *(URL(url).host or "" for url in urls if url), *gateway.hosts]
 
 
 def api_origins(settings: Settings, base: str) -> Origins:

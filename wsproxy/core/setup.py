@@ -201,3 +201,16 @@ def page(
     permit = permits.issue(keys.permit_secret, circuit.id, now)
     shown = answer(circuit, text, token.redirect, permit, places)
     return shown if isinstance(shown, Problem) else Page(circuit, shown)
+
+
+def page_of_api(
+    text: str, find: Callable[[UUID], Circuit | None], places: Places, keys: Keys, now: float
+) -> Page | Problem:
+    """The page where the API serves it: an app with another host name has its own, and the permit
+    would be a cookie of the wrong name here.
+    """
+    shown = page(text, find, places, keys, now)
+    if isinstance(shown, Problem) or not own_setup(shown.circuit, places):
+        return shown
+    onward = (("Location", setup_url(shown.circuit, text, places)), _NO_STORE, _TEXT)
+    return Page(shown.circuit, SetupAnswer(302, onward, b"302: Found"))

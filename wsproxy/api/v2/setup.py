@@ -55,7 +55,7 @@ class _Setup:
     def _page(self, request: web.Request) -> Page | Problem:
         part = self._part
         text = read_query(request, Setup).token
-        page = setup.page(text, part.table().by_id, part.places, part.keys, part.clock())
+        page = setup.page_of_api(text, part.table().by_id, part.places, part.keys, part.clock())
         if isinstance(page, Page) and page.answer.tcp:
             part.seen.remember(page.circuit.id, client_of(request, part.trusted))
         return page
