@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from tests.support.apps import answering, raw_app
+from tests.support.apps import answering, raw_app, unused_range
 from tests.support.node import JSON, SECRETS, node, settings
 
 SHOWN = {"X-BackendAI-Token": SECRETS["api-secret"]}
@@ -39,8 +39,10 @@ async def test_d23_only_one_of_several_circuits_of_a_session_was_deleted():
 
 
 async def test_d24_setup_failed_for_every_port_but_the_first_and_the_last():
-    async with raw_app(answering()) as app, node() as gateway:
-        for preferred in (20000, 20001, 25000, 29998, 29999):
+    free = await unused_range(5)
+    config = settings(v2={"ports": f"{free[0]}-{free[-1]}"})
+    async with raw_app(answering()) as app, node(config) as gateway:
+        for preferred in free:
             token = await gateway.announce(app.port, NAMELESS)
             opened = await gateway.auth(token, NAMELESS, app="x", port=str(preferred))
             page = await gateway.get(opened["redirect_url"])
@@ -48,7 +50,9 @@ async def test_d24_setup_failed_for_every_port_but_the_first_and_the_last():
 
 
 async def test_bug_the_count_of_occupied_slots_drifted_until_none_was_left():
-    async with raw_app(answering()) as app, node(settings(v2={"ports": "20500-20501"})) as gateway:
+    free = await unused_range(2)
+    config = settings(v2={"ports": f"{free[0]}-{free[1]}"})
+    async with raw_app(answering()) as app, node(config) as gateway:
         for _ in range(6):
             opened = await gateway.open(app.port)
             refused = await gateway.get(
