@@ -1,5 +1,6 @@
 """``/conf`` and ``/proxy/…``: configure, open, look, close (protocol 2.1 to 2.5)."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -62,6 +63,14 @@ class CircuitsLike(Protocol):
     ) -> int: ...
 
 
+SessionGone = Callable[[Configuration, str], Awaitable[bool | None]]
+"""Whether the manager says that a session is gone; None when it cannot be asked. Answers soon."""
+
+
+async def nobody_knows(who: Configuration, session: str) -> bool | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class ControlRules:
     """``endpoints``: with ``remote``, the only ones that ``/conf`` accepts.
@@ -85,6 +94,7 @@ class Control:
         places: Callable[[], Places],
         alive: Callable[[Circuit], bool],
         rules: ControlRules | None = None,
+        gone: SessionGone = nobody_knows,
     ) -> None:
         self._circuits = circuits
         self._configurations = configurations
@@ -92,6 +102,7 @@ class Control:
         self._places = places
         self._alive = alive
         self._rules = rules or ControlRules()
+        self._gone = gone
 
     def endpoints(self) -> list[Endpoint]:
         """Protocol 2; ``/proxy`` routes are counted per client."""
@@ -100,7 +111,7 @@ class Control:
             ("GET", "/", self.list_own),
             ("GET", "/proxy/{token}/{session}", self._for_owner(self.check)),
             ("GET", "/proxy/{token}/{session}/add", self._for_owner(self.add)),
-            ("GET", "/proxy/{token}/{session}/delete", self._for_owner(self.delete)),
+            ("GET", "/proxy/{token}/{session}/delete", self._for_owner(self.delete, self.hinted)),
             ("GET", "/proxy/{token}/{session}/down", self._for_owner(self.down)),
         ]
         return [
@@ -225,12 +236,35 @@ class Control:
         )
         return json_response({"code": 200 if closed else 404})
 
+    async def hinted(self, request: web.Request) -> bool:
+        """A delete without the right to is still a hint: what has ended is closed (design 7).
+
+        Clients of before 2026 show an access key here; their users asked for the session's end.
+        """
+        found = self._circuits.find(_session(request), version=Version.V1)
+        owners = sorted({circuit.owner for circuit in found})
+        return any(await asyncio.gather(*(self._ended(request, owner) for owner in owners)))
+
+    async def _ended(self, request: web.Request, owner: str) -> bool:
+        session, who = _session(request), self._configurations.by_id(owner)
+        if who is None or not await self._gone(who, session):
+            return False
+        log.info("session %s is gone, its listeners go", session)
+        return (
+            await self._circuits.close_session(
+                session, owner=owner, version=Version.V1, reason=CloseReason.SESSION_ENDED
+            )
+            > 0
+        )
+
     # before each of them
 
     def _for_owner(
-        self, handler: Callable[[web.Request, Registered], Awaitable[web.StreamResponse]]
+        self,
+        handler: Callable[[web.Request, Registered], Awaitable[web.StreamResponse]],
+        hint: Callable[[web.Request], Awaitable[bool]] | None = None,
     ) -> Handler:
-        """Machine, rate, token: then the handler."""
+        """Machine, rate, token: then the handler. ``hint``: what a refused one is good for."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             if (refused := self._callers.stranger(request)) is not None:
@@ -239,7 +273,12 @@ class Control:
             if not ruling.allowed:
                 return too_many(dict(ruling.headers))
             owner = self._callers.of_token(request)
-            answer = owner if isinstance(owner, web.Response) else await handler(request, owner)
+            if not isinstance(owner, web.Response):
+                answer = await handler(request, owner)
+            elif hint is not None and await hint(request):
+                answer = json_response({"code": 200})
+            else:
+                answer = owner
             answer.headers.update(ruling.headers)
             return answer
 
