@@ -5,21 +5,19 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
-from uuid import UUID
 
 from aiohttp import web
 
 from wsproxy.api.answers import json_response
 from wsproxy.api.body import read_body
+from wsproxy.api.circuits import CircuitsLike
 from wsproxy.api.endpoint import Cors, Endpoint, Handler
 from wsproxy.api.v1.caller import Callers, too_many
-from wsproxy.circuits import Opened, Want
+from wsproxy.circuits import Want
 from wsproxy.core.circuit import Circuit, CloseReason, ThroughManager
 from wsproxy.core.configuration import BadConfiguration, Configuration, read_configuration
 from wsproxy.core.portpool import PortPool, candidates
 from wsproxy.core.problem import Problem
-from wsproxy.core.routing import RouteTable
 from wsproxy.core.slots import ListedSlot
 from wsproxy.core.v1 import LOCAL_TOKEN, AddQuery, BadQuery, Places, added, read_add
 from wsproxy.core.wire import Version
@@ -31,36 +29,6 @@ BODY_LIMIT = 100 * 1024
 """Bytes of a ``/conf`` body (protocol 2)."""
 
 _LONGEST_SESSION = 255
-
-
-class CircuitsLike(Protocol):
-    """The part of ``circuits.Circuits`` that is used here."""
-
-    @property
-    def table(self) -> RouteTable: ...
-
-    def find(
-        self,
-        session_id: str,
-        *,
-        app: str | None = None,
-        owner: str | None = None,
-        version: Version | None = None,
-    ) -> tuple[Circuit, ...]: ...
-
-    async def open(self, want: Want) -> Opened | Problem: ...
-
-    async def close(self, circuit_id: UUID, reason: CloseReason) -> bool: ...
-
-    async def close_session(
-        self,
-        session_id: str,
-        *,
-        app: str | None = None,
-        owner: str | None = None,
-        version: Version | None = None,
-        reason: CloseReason,
-    ) -> int: ...
 
 
 SessionGone = Callable[[Configuration, str], Awaitable[bool | None]]
