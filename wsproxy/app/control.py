@@ -121,7 +121,9 @@ class ControlPart:
 
     def _v1(self, base: str) -> list[Endpoint]:
         settings, traffic = self._settings, self._traffic
-        callers = Callers(traffic.configurations, self._caller_rules())
+        callers = Callers(
+            traffic.configurations, self._caller_rules(), access_key_of=self._access_key_of
+        )
         places = rules.v1_places(settings, base)
         pool, _ = parse_pool(settings.v1.port_pool)
         manager = settings.manager
@@ -205,6 +207,11 @@ class ControlPart:
         settings = self._settings
         async with ManagerClient(who, verify_tls=settings.manager.verify_tls) as client:
             return await client.session_exists(session)
+
+    async def _access_key_of(self, who: Configuration) -> str:
+        """Whose login session it is, as its web server says."""
+        async with ManagerClient(who, verify_tls=self._settings.manager.verify_tls) as client:
+            return await client.access_key()
 
     def _manager_client(self) -> ManagerClient | None:
         if self._own is None:

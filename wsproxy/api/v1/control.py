@@ -240,7 +240,7 @@ class Control:
             ruling = self._callers.count(request)
             if not ruling.allowed:
                 return too_many(dict(ruling.headers))
-            owner = self._callers.of_token(request)
+            owner = await self._callers.of_token(request)
             if not isinstance(owner, web.Response):
                 answer = await handler(request, owner)
             elif hint is not None and await hint(request):
