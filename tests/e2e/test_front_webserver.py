@@ -47,7 +47,7 @@ class Front:
 
 
 @contextlib.asynccontextmanager
-async def front(era: Era = Era.M26_8) -> AsyncIterator[Front]:
+async def front(era: Era = Era.M26_8, **v1: bool) -> AsyncIterator[Front]:
     world = World()
     world.add_user(USER)
     world.add_group("local")
@@ -58,7 +58,7 @@ async def front(era: Era = Era.M26_8) -> AsyncIterator[Front]:
         session = world.add_session("work", "local", USER.access_key, app)
         async with installation(world, era) as running:
             config = settings(
-                manager={"endpoint": running.webserver, "forward": True}, v2={**SECRETS}
+                manager={"endpoint": running.webserver, "forward": True}, v2={**SECRETS}, v1=v1
             )
             async with node(config) as gateway:
                 yield Front(gateway, running, session, world.log_in(USER.access_key))
@@ -122,3 +122,15 @@ async def test_v1_leads_through_the_front_and_a_deletion_ends_it(how):
         await eventually(lambda: not circuits.find(session), "the circuit to be closed")
         gone = await before.node.get(f"/proxy/{token}/{session}")
         assert gone.json == {"code": 404}
+
+
+async def test_a_webui_that_the_front_serves_names_the_front_as_its_endpoint():
+    """For other machines only configured endpoints count, and that is the one behind."""
+    async with front(remote=True) as before:
+        conf = before.conf("header")
+        token = (await before.node.ask("PUT", "/conf", json=conf)).json["token"]
+        added = await before.node.get(f"/proxy/{token}/{before.session.id}/add?app=sshd")
+        async with raw_client(added.json["port"]) as client:
+            assert (await client.until(b"\n")).endswith(b"echo\r\n")
+        refused = {**conf, "endpoint": "http://127.0.0.1:1"}
+        assert (await before.node.ask("PUT", "/conf", json=refused)).status == 403

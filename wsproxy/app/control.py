@@ -137,6 +137,7 @@ class ControlPart:
                 endpoints=tuple(
                     one.rstrip("/") for one in (manager.endpoint, manager.webserver) if one
                 ),
+                behind={base: manager.endpoint.rstrip("/")} if manager.forward else {},
                 pool=pool,
                 host=",".join(settings.v1_listen_hosts),
             ),

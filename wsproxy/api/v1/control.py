@@ -3,8 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
@@ -41,7 +41,8 @@ async def nobody_knows(who: Configuration, session: str) -> bool | None:
 
 @dataclass(frozen=True, slots=True)
 class ControlRules:
-    """``endpoints``: with ``remote``, the only ones that ``/conf`` accepts.
+    """``endpoints``: with ``remote``, the only ones that ``/conf`` accepts. ``behind``: by the
+    front's own address, the server that it stands before.
 
     ``host``: where app listeners are bound; "localhost" is both loopback addresses.
     """
@@ -49,6 +50,7 @@ class ControlRules:
     endpoints: tuple[str, ...] = ()
     pool: PortPool = field(default_factory=PortPool)
     host: str = "localhost"
+    behind: Mapping[str, str] = field(default_factory=dict)
 
 
 class Control:
@@ -100,6 +102,8 @@ class Control:
             configuration = read_configuration(await _document(request))
         except BadConfiguration as error:
             return json_response({"code": 400, "msg": str(error)}, status=400)
+        endpoint = self._rules.behind.get(configuration.endpoint, configuration.endpoint)
+        configuration = replace(configuration, endpoint=endpoint)
         if (refused := self._foreign(configuration)) is not None:
             return refused
         registered = self._configurations.put(configuration, by_client=True)
