@@ -12,18 +12,27 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 from uuid import UUID, uuid4
 from weakref import WeakValueDictionary
 
 from wsproxy.core import lifecycle
-from wsproxy.core.circuit import Circuit, CloseReason
+from wsproxy.core.circuit import Circuit, CloseReason, Mode
 from wsproxy.core.lifecycle import Stage, Step, Undo
 from wsproxy.core.problem import Problem
 from wsproxy.core.replica import Entry, Removed
 from wsproxy.core.routing import RouteTable
 from wsproxy.core.slots import Slot, Taken, candidates, slot_of
-from wsproxy.core.want import Want, displaces, satisfies
+from wsproxy.core.want import (
+    Want,
+    in_place_of,
+    lost,
+    other_transport,
+    renewed,
+    satisfies,
+    without,
+)
 from wsproxy.core.wire import Version
 from wsproxy.net.tasks import Tasks
 from wsproxy.state.base import Refused, Store, StoreUnavailable
@@ -189,6 +198,30 @@ class Circuits:
                 self._asked[outcome.circuit.id] = self._clock()
             return outcome
 
+    async def change(
+        self, circuit_id: UUID, revise: Callable[[Circuit], Circuit]
+    ) -> Circuit | Problem | None:
+        """Give an open circuit another form: routes, checks. None: it is not open.
+
+        ``revise`` is asked at the last moment, and must be pure. Connections go on.
+        """
+        changed = await self._change(circuit_id, revise)
+        if isinstance(changed, Circuit):
+            await self._fence(changed)
+        return changed
+
+    async def _change(
+        self, circuit_id: UUID, revise: Callable[[Circuit], Circuit]
+    ) -> Circuit | Problem | None:
+        known = self.table.by_id(circuit_id)
+        if known is None:
+            return None
+        async with self._lock(known.session_id):
+            circuit = self.table.by_id(circuit_id)
+            if circuit is None:
+                return None
+            return await self._put_change(circuit, revise(circuit))
+
     async def close(
         self,
         circuit_id: UUID,
@@ -233,28 +266,33 @@ class Circuits:
     # opening
 
     async def _reuse(self, want: Want) -> Opened | Problem | None:
-        for circuit in self.find(want.session_id, app=want.app, version=want.version):
+        for circuit in self.find(want.session_id, version=want.version):
             if not satisfies(circuit, want):
                 continue
             if self._feed.here(circuit.id) and not self._host.alive(circuit):
                 await self._end(circuit, CloseReason.LISTENER_DIED)
-                continue
-            if want.version is Version.V1 or circuit.routes == want.routes:
-                return Opened(circuit, reused=True)
-            return await self._reroute(circuit, want)
+                return await self._again(circuit, want)
+            if want.mode is Mode.INFERENCE and other_transport(circuit, want):
+                await self._end(circuit, CloseReason.REQUESTED)
+                return await self._again(circuit, want)
+            changed = await self._put_change(circuit, renewed(circuit, want))
+            return changed if isinstance(changed, Problem) else Opened(changed, reused=True)
         return None
 
-    async def _reroute(self, circuit: Circuit, want: Want) -> Opened | Problem:
-        """The container moved: the circuit leads to the new address from the next request on."""
-        moved = replace(
-            circuit,
-            routes=want.routes,
-            generation=circuit.generation + 1,
-            updated_at=self._clock(),
-        )
+    async def _again(self, circuit: Circuit, want: Want) -> Opened | Problem | None:
+        """An endpoint keeps its address; other apps are told where they are anyway."""
+        if want.mode is not Mode.INFERENCE:
+            return await self._reuse(want)
+        return await self._create(in_place_of(circuit, want))
+
+    async def _put_change(self, circuit: Circuit, changed: Circuit) -> Circuit | Problem:
+        """The circuit in its new form, from the next request on; what is open is not touched."""
+        if changed == circuit:
+            return circuit
+        changed = replace(changed, generation=circuit.generation + 1, updated_at=self._clock())
         node = self._feed.node_of(circuit.id)
         try:
-            stored = await self._store.put(Entry(moved, node))
+            stored = await self._store.put(Entry(changed, node))
         except StoreUnavailable as error:
             return _store_down(error)
         if isinstance(stored, Refused):
@@ -263,8 +301,8 @@ class Circuits:
                 msg="The circuit was changed by somebody else; try again.",
                 retry_after=1,
             )
-        self._feed.apply(Entry(moved, node, stored))
-        return Opened(moved, reused=True)
+        self._feed.apply(Entry(changed, node, stored))
+        return changed
 
     async def _create(self, want: Want) -> Opened | Problem:
         if len(self.table.of_session(want.session_id)) >= self._rules.per_session:
@@ -314,11 +352,16 @@ class Circuits:
         self._reserved.discard(life.slot)
         return Opened(bound, reused=False)
 
-    async def _fence(self, want: Want) -> None:
-        """Close what still points to the container's address on behalf of another session."""
+    async def _fence(self, holder: Want | Circuit) -> None:
+        """Let go of container addresses that belong to another session now."""
         for circuit in self.table.all():
-            if displaces(want, circuit):
-                log.info("circuit %s: its address belongs to another session now", circuit.id)
+            routes = lost(holder, circuit)
+            if not routes:
+                continue
+            log.info("circuit %s: an address belongs to another session now", circuit.id)
+            if circuit.mode is Mode.INFERENCE:  # one replica of several
+                await self._change(circuit.id, partial(without, routes=routes))
+            else:
                 await self.close(circuit.id, CloseReason.ROUTE_GONE)
 
     # closing

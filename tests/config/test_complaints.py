@@ -87,7 +87,8 @@ ONE_FAULT = [
     ('[state]\nurl = "what"', 2, "state.url", "is no store", "memory:"),
     ('[engine]\nkind = "haproxy"', 2, "engine.kind", "later release", "embedded"),
     ("[gateway]\nprocesses = 2", 2, "gateway.processes", "later release", "Write 1"),
-    ('[manager]\nredis = "redis://h"', 2, "manager.redis", "later release", "Leave it empty"),
+    ('[manager]\nredis = "http://h"', 2, "manager.redis", "write redis:// or rediss://", ""),
+    ('[manager]\nredis = "unix:r.sock"', 2, "manager.redis", "write unix:///run", ""),
     # what keys demand of each other
     ('[gateway]\nadmin-bind = "127.0.0.1:5050"', 2, "gateway.admin-bind", "same address", ""),
     ('[gateway]\nbind = "unix:/s"', 1, "gateway.advertise", "is needed: a UNIX socket", ""),
@@ -169,7 +170,7 @@ def test_secrets_never_stand_in_a_complaint(tmp_path: Path) -> None:
 [manager]
 secret-key = 4242424242
 endpoint = "ftp://user:hunter2@h"
-redis = "redis://:hunter2@h"
+redis = "tcp://:hunter2@h"
 [v1]
 http-proxy = "https://user:hunter2@h"
 [v2]

@@ -49,3 +49,7 @@ def test_an_unset_secret_opens_nothing():
 
 def test_a_token_of_a_browser_opens_no_management():
     assert check(None, f"Bearer {signed(aud='wsproxy:setup')}", SECRET, NOW) is not None
+
+
+def test_a_token_of_an_endpoint_opens_no_management_even_under_one_secret():
+    assert check(None, f"Bearer {signed(id='x', app_url='http://e')}", SECRET, NOW) is not None

@@ -14,8 +14,9 @@ from wsproxy.core.circuit import (
     Protocol,
     ThroughManager,
 )
+from wsproxy.core.healthcheck import HealthCheck
 from wsproxy.core.slots import LabelSlot, ListedSlot, PortSlot
-from wsproxy.core.want import displaces, satisfies
+from wsproxy.core.want import in_place_of, lost, other_transport, renewed, satisfies, without
 from wsproxy.core.wire import Version
 
 WANT = want(allowed_client_ips=("10.0.0.0/8",), envs={"A": "1"}, arguments="{}")
@@ -24,7 +25,7 @@ OPEN = WANT.circuit(UUID(int=1), PortListener("127.0.0.1", 10201), 100.0)
 
 def test_a_circuit_has_everything_that_was_asked_for():
     assert (OPEN.created_at, OPEN.updated_at, OPEN.generation) == (100.0, 100.0, 1)
-    for name in set(type(WANT).__slots__) - {"slot", "reuse"}:
+    for name in set(type(WANT).__slots__) - {"slot", "reuse", "keep_routes"}:
         assert getattr(OPEN, name) == getattr(WANT, name), name
     assert OPEN.envs is not WANT.envs
 
@@ -102,4 +103,66 @@ ADDRESS = Direct("10.0.0.5", 30001)
 def test_an_address_belongs_to_one_tenant(session, owner, routes, gone):
     stale = replace(OPEN, routes=(ADDRESS, ThroughManager("s", "a", "c")))
     want = replace(WANT, session_id=session, owner=owner, routes=routes)
-    assert displaces(want, stale) is gone
+    assert lost(want, stale) == ((ADDRESS,) if gone else ())
+
+
+MODEL = want(app="llm", mode=Mode.INFERENCE, endpoint_id="e1", session_id="e1", owner="endpoint:e1")
+ENDPOINT = MODEL.circuit(UUID(int=2), PortListener("127.0.0.1", 10202), 100.0)
+
+
+def test_an_endpoint_is_one_circuit_whatever_else_is_asked():
+    other = replace(MODEL, app="x", open_to_public=True, slot=LabelSlot("y"), user_id="z")
+    assert satisfies(ENDPOINT, other)
+    assert not satisfies(ENDPOINT, replace(MODEL, endpoint_id="e2"))
+    assert not satisfies(ENDPOINT, replace(MODEL, mode=Mode.INTERACTIVE))
+
+
+def test_an_endpoint_becomes_what_is_wanted_now():
+    check = HealthCheck("/health")
+    wanted = replace(
+        MODEL,
+        app="x",
+        routes=(ADDRESS,),
+        open_to_public=True,
+        health_check=check,
+        followed=True,
+        user_id="u",
+    )
+    changed = renewed(ENDPOINT, wanted)
+    assert (changed.id, changed.listener, changed.created_at) == (
+        ENDPOINT.id,
+        ENDPOINT.listener,
+        100.0,
+    )
+    assert (changed.app, changed.routes, changed.open_to_public) == ("x", (ADDRESS,), True)
+    assert (changed.health_check, changed.followed, changed.user_id) == (check, True, "u")
+    assert renewed(ENDPOINT, MODEL) == ENDPOINT
+    kept = renewed(ENDPOINT, replace(wanted, keep_routes=True))
+    assert (kept.app, kept.routes, kept.open_to_public) == ("llm", ENDPOINT.routes, True)
+
+
+def test_other_circuits_only_follow_their_container():
+    moved = replace(WANT, routes=(ADDRESS,), open_to_public=True)
+    assert renewed(OPEN, moved) == replace(OPEN, routes=(ADDRESS,))
+    assert renewed(OPEN, replace(moved, version=Version.V1)) == OPEN
+
+
+def test_a_listener_of_another_kind_has_the_same_place():
+    raw = replace(MODEL, protocol=Protocol.GRPC)
+    assert other_transport(ENDPOINT, raw)
+    assert not other_transport(ENDPOINT, MODEL)
+    assert not other_transport(ENDPOINT, replace(raw, keep_routes=True))
+    assert in_place_of(ENDPOINT, raw).slot == PortSlot("127.0.0.1", (10202,), 10202)
+    named = replace(ENDPOINT, listener=HostListener("x"))
+    assert in_place_of(named, raw) == raw
+
+
+def test_a_users_own_endpoint_may_lead_where_another_of_theirs_does():
+    stale = replace(ENDPOINT, routes=(ADDRESS, Direct("10.0.0.6", 1)))
+    taker = replace(MODEL, endpoint_id="e2", session_id="e2", owner="endpoint:e2")
+    taker = replace(taker, routes=(replace(ADDRESS, session_id="s9"),))
+    assert lost(taker, stale) == ()
+    assert lost(replace(taker, user_id="somebody else"), stale) == (ADDRESS,)
+    same = replace(stale, routes=(replace(ADDRESS, session_id="s9"),))
+    assert lost(replace(taker, user_id="somebody else"), same) == ()
+    assert without(stale, (ADDRESS,)).routes == (Direct("10.0.0.6", 1),)

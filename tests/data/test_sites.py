@@ -18,8 +18,9 @@ from wsproxy.core.routing import RouteTable
 from wsproxy.core.selection import REST
 from wsproxy.core.setup import Keys, Places
 from wsproxy.core.wire import SETUP_PATH, Version
+from wsproxy.data.health import Routes
 from wsproxy.data.site import Forward, Outcome, Refuse, Reply
-from wsproxy.data.sites import CircuitSite, Routes, SiteRules, WildcardSite
+from wsproxy.data.sites import CircuitSite, SiteRules, WildcardSite
 
 KEYS = Keys("a jwt secret of some length", "a permit secret of some length")
 NOW = 1000.0

@@ -6,8 +6,9 @@ client ── app port or domain ── engine ── apps of the test
 
 import asyncio
 import contextlib
+import random
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from http.cookies import SimpleCookie
 from ipaddress import ip_network
@@ -20,8 +21,9 @@ from yarl import URL
 from tests.support.circuits import FakeHost
 from wsproxy.api.cross_origin import CrossOriginRules
 from wsproxy.api.endpoint import Endpoint
+from wsproxy.api.guard import by_secret
 from wsproxy.api.server import ApiPolicy, build
-from wsproxy.api.v2 import conf, proxy, setup
+from wsproxy.api.v2 import conf, endpoints, proxy, setup
 from wsproxy.api.v2.start_tokens import StartTokens
 from wsproxy.circuits import CircuitRules, Circuits, ListenerHost
 from wsproxy.core.admission import AdmissionRules, SetupAddresses, TcpAdmission, admit_tcp
@@ -29,19 +31,25 @@ from wsproxy.core.circuit import Circuit
 from wsproxy.core.clientip import Networks, parse_address
 from wsproxy.core.confaccess import ConfRules
 from wsproxy.core.cors import Origins
+from wsproxy.core.documents import NodeFacts
 from wsproxy.core.heads import Peer
 from wsproxy.core.permits import PermitRules
 from wsproxy.core.setup import Keys, Places
+from wsproxy.core.slots import SlotRules
 from wsproxy.core.targets import Listening, TargetRules
 from wsproxy.core.wire import Version
 from wsproxy.data.accepted import Plane
+from wsproxy.data.checks import RouteChecks
 from wsproxy.data.client import serve
 from wsproxy.data.dial import Dialer, DialRules, StreamOpener
 from wsproxy.data.engine import Engine
+from wsproxy.data.health import Routes
 from wsproxy.data.listeners import Factories, Listeners
-from wsproxy.data.sites import CircuitSite, Routes, SiteRules, WildcardSite
+from wsproxy.data.sites import CircuitSite, SiteRules, WildcardSite
 from wsproxy.data.tcp import serve_tcp
+from wsproxy.endpoints import EndpointRules, Endpoints
 from wsproxy.net.connect import Factory
+from wsproxy.net.targets import TargetCheck
 from wsproxy.state.feed import Feed
 from wsproxy.state.memory import MemoryStore
 
@@ -82,6 +90,7 @@ class Wish:
     streams: StreamOpener | None = None
     session_gone: proxy.SessionGone | None = None
     per_session: int = 64
+    draw: Callable[[], float] = random.random
     clock: Clock = field(default_factory=Clock)
 
 
@@ -97,10 +106,14 @@ class Link:
 class V2:
     """A running gateway. ``session`` is a client without cookie jar and redirects."""
 
-    def __init__(self, wish: Wish, port: int, circuits: Circuits) -> None:
+    def __init__(self, wish: Wish, port: int, circuits: Circuits, plane: "_Plane") -> None:
         self.wish = wish
         self.clock = wish.clock
         self.circuits = circuits
+        self.endpoints = Endpoints(circuits, _endpoint_rules(wish, plane.places))
+        self.routes = plane.routes
+        self.checks = plane.checks
+        self.feed = plane.feed
         self.base = f"http://127.0.0.1:{port}"
         self.session = ClientSession(
             connector=TCPConnector(force_close=True),
@@ -193,12 +206,13 @@ async def v2(wish: Wish | None = None) -> AsyncIterator[V2]:
     host: ListenerHost = wish.host or plane.listeners
     circuits = Circuits(store, feed, host, CircuitRules(wish.per_session), clock=wish.clock)
     await api.start(_endpoints(wish, store, circuits, seen, plane))
-    gateway = V2(wish, api.port, circuits)
+    gateway = V2(wish, api.port, circuits, plane)
     try:
         yield gateway
     finally:
         await gateway.session.close()
         await api.close()
+        await plane.checks.close()
         await circuits.stop()
         await plane.listeners.close_all()
         await feed.close()
@@ -211,8 +225,10 @@ class _Plane:
     def __init__(self, wish: Wish, engine: Engine, feed: Feed, seen: SetupAddresses) -> None:
         self._wish = wish
         self._engine = engine
-        self._feed = feed
-        self._routes = Routes(wish.clock)
+        self.feed = feed
+        self.routes = Routes(wish.clock)
+        self.checks = RouteChecks(lambda: feed.table, self.routes, Dialer(DialRules()))
+        feed.on_change(self.checks.forget)
         self.places = Places("http://unset", wish.app_host, wish.domain, 0)
         self._raw = Plane(Dialer(DialRules()), engine.open, engine.activity, engine.tasks)
         self._seen = seen
@@ -221,22 +237,21 @@ class _Plane:
     def _rules(self) -> SiteRules:
         permits = PermitRules(KEYS.permit_secret, self._wish.classic)
         return SiteRules(
-            table=lambda: self._feed.table,
+            table=lambda: self.feed.table,
             places=self.places,
             keys=KEYS,
             admission=AdmissionRules(permits, KEYS.jwt_secret),
             trusted=self._wish.trusted,
             clock=self._wish.clock,
+            draw=self._wish.draw,
         )
 
     def _http(self, circuit: Circuit) -> Factory:
-        site = CircuitSite(self._rules(), self._routes, circuit.id, circuit.port or 0)
+        site = CircuitSite(self._rules(), self.routes, circuit.id, circuit.port or 0)
         return serve(self._engine, site)
 
     def _tcp(self, circuit: Circuit) -> Factory:
-        return serve_tcp(
-            self._raw, circuit, self._admit, lambda: self._feed.table.by_id(circuit.id)
-        )
+        return serve_tcp(self._raw, circuit, self._admit, lambda: self.feed.table.by_id(circuit.id))
 
     def _admit(self, circuit: Circuit, peer: Peer) -> bool:
         client = parse_address(peer.host)
@@ -244,7 +259,7 @@ class _Plane:
 
     async def serve_domain(self) -> int:
         def factory() -> asyncio.Protocol:
-            return serve(self._engine, WildcardSite(self._rules(), self._routes))()
+            return serve(self._engine, WildcardSite(self._rules(), self.routes))()
 
         port = await self.listeners.serve_site("127.0.0.1", 0, factory)
         assert isinstance(port, int)
@@ -289,7 +304,7 @@ def _endpoints(
         circuits=circuits,
         tokens=tokens,
         places=places,
-        slots=proxy.SlotRules("127.0.0.1", wish.ports, bool(wish.domain)),
+        slots=SlotRules("127.0.0.1", wish.ports, bool(wish.domain)),
         jwt_secret=KEYS.jwt_secret,
         permits=permits,
         origins=Origins(frozenset({UI})),
@@ -298,11 +313,29 @@ def _endpoints(
         clock=clock,
     )
     showing = setup.SetupPart(lambda: circuits.table, places, KEYS, seen, wish.trusted, clock)
+    inference = endpoints.EndpointsPart(
+        Endpoints(circuits, _endpoint_rules(wish, places)),
+        _node(wish, places),
+        places,
+        KEYS.jwt_secret,
+        clock,
+    )
     return [
         *conf.endpoints(announcing),
         *proxy.endpoints(opening),
         *setup.endpoints(showing),
+        *endpoints.endpoints(inference, by_secret(API_SECRET, clock)),
     ]
+
+
+def _endpoint_rules(wish: Wish, places: Places) -> EndpointRules:
+    own = Listening("127.0.0.1", URL(places.api).port or 0)
+    targets = TargetCheck(TargetRules(allowed=wish.targets), lambda port: [own])
+    return EndpointRules(SlotRules("127.0.0.1", wish.ports, bool(wish.domain)), places, targets)
+
+
+def _node(wish: Wish, places: Places) -> NodeFacts:
+    return NodeFacts(uuid4(), "gateway:5050", "gateway", 5050, 0.0, wish.ports, places.domain)
 
 
 async def _nobody_knows(session_id: str) -> bool | None:

@@ -17,6 +17,7 @@ from wsproxy.api.server import ApiPolicy, build
 from wsproxy.api.serving import ApiServer
 from wsproxy.app import rules
 from wsproxy.app.control import ControlPart
+from wsproxy.app.inference import InferencePart
 from wsproxy.app.oversight import Oversight
 from wsproxy.app.traffic import Traffic
 from wsproxy.config.settings import Settings
@@ -65,6 +66,7 @@ class Gateway:
         self.control = ControlPart(settings, self.traffic)
         self._watch = self._session_watch()
         self._apis: list[ApiServer] = []
+        self._inference: InferencePart | None = None
         self._draining = False
         self._tasks = Tasks("gateway")
         self.addresses = Addresses("")
@@ -99,7 +101,13 @@ class Gateway:
         if domain:
             domain_ready.factory = self.traffic.wildcard()
         oversight = Oversight(settings, self.traffic, self._is_ready, base, places)
-        self.endpoints = (*self.control.endpoints(base, places), *oversight.api())
+        self._inference = InferencePart(settings, self.traffic, places, oversight.node)
+        self._inference.start()
+        self.endpoints = (
+            *self.control.endpoints(base, places),
+            *oversight.api(),
+            *self._inference.api(),
+        )
         app = build(self.endpoints, self.control.policy(base))
         ready.factory = await self._front(self._api(app))
         admin_address = await self._serve_admin(gateway.admin_bind, oversight)
@@ -203,6 +211,8 @@ class Gateway:
         """End everything at once. Idempotent."""
         await self._tasks.close()
         await self._close_apis()
+        if self._inference is not None:
+            await self._inference.close()
         await self.traffic.close()
         await self.control.close()
 

@@ -18,6 +18,7 @@ from wsproxy.core.hosts import HostGuard
 from wsproxy.core.permits import PermitRules
 from wsproxy.core.pooling import PoolRules
 from wsproxy.core.setup import Keys, Places
+from wsproxy.core.slots import SlotRules
 from wsproxy.core.targets import Listening, TargetRules, may_connect
 from wsproxy.core.v1 import Places as V1Places
 from wsproxy.core.wire import Version
@@ -63,6 +64,12 @@ def engine_rules(settings: Settings) -> EngineRules:
 
 def target_rules(settings: Settings) -> TargetRules:
     return TargetRules(allowed=settings.v2.targets, is_local=is_local)
+
+
+def slot_rules(settings: Settings) -> SlotRules:
+    """Where v2 circuits may listen."""
+    v2 = settings.v2
+    return SlotRules(v2.listen_host, v2.ports.numbers, wildcard=bool(v2.domain))
 
 
 def behind(settings: Settings) -> Direct | None:

@@ -12,22 +12,25 @@ from wsproxy.circuits import CircuitRules, Circuits
 from wsproxy.collector import Collector
 from wsproxy.config.settings import Settings
 from wsproxy.core.admission import SetupAddresses, TcpAdmission, admit_tcp
-from wsproxy.core.circuit import Circuit, CloseReason, PortListener, ThroughManager
+from wsproxy.core.circuit import Circuit, CloseReason, Mode, PortListener, ThroughManager
 from wsproxy.core.clientip import parse_address
 from wsproxy.core.collection import CollectionRules
-from wsproxy.core.configuration import Mode
+from wsproxy.core.configuration import Mode as ManagerMode
 from wsproxy.core.heads import Peer
 from wsproxy.core.routing import RouteTable
+from wsproxy.core.selection import Standing
 from wsproxy.core.setup import Places
 from wsproxy.core.targets import Listening
 from wsproxy.core.wire import Version
 from wsproxy.data.accepted import Plane
 from wsproxy.data.activity import Activity
+from wsproxy.data.checks import RouteChecks
 from wsproxy.data.client import serve
 from wsproxy.data.dial import Dialer
 from wsproxy.data.engine import Engine
+from wsproxy.data.health import Routes
 from wsproxy.data.listeners import Factories, Listeners
-from wsproxy.data.sites import CircuitSite, Routes, SiteRules, WildcardSite
+from wsproxy.data.sites import CircuitSite, SiteRules, WildcardSite
 from wsproxy.data.tcp import serve_tcp
 from wsproxy.data.v1 import V1Listener, local_only
 from wsproxy.data.watched import Watched
@@ -74,21 +77,27 @@ class Traffic:
         self.metrics = metrics
         self._witness = OutcomeWitness(metrics, self.collector)
         self.setup_addresses = SetupAddresses()
-        self._routes = Routes(time.time)
+        self.routes = Routes(time.time)
+        self.checks = RouteChecks(self.table, self.routes, dialer, count=metrics.route_check)
         self.feed.on_change(self._forget)
+        self.feed.on_change(self.checks.forget)
         self.feed.on_change(self._witness.table_changed)
         metrics.watch_bytes(self.activity.carried)
         for version in Version:
             metrics.watch_circuits(version.value, self._counting(version))
+        for standing in Standing:
+            metrics.watch_routes(standing.value, self._standing(standing))
 
     async def begin(self, places: Places) -> None:
         """Read the state; from now on circuits can be opened."""
         self._places = places
         await self.feed.start()
         self.collector.start()
+        self.checks.start()
 
     async def close(self) -> None:
         """End everything at once. Idempotent."""
+        await self.checks.close()
         await self.collector.close()
         await self.circuits.stop()
         await self.listeners.close_all()
@@ -99,12 +108,20 @@ class Traffic:
     def _counting(self, version: Version) -> Callable[[], int]:
         return lambda: sum(one.version is version for one in self.table().all())
 
+    def _standing(self, standing: Standing) -> Callable[[], int]:
+        return lambda: sum(
+            self.routes.standing(circuit, route) is standing
+            for circuit in self.table().all()
+            if circuit.mode is Mode.INFERENCE
+            for route in circuit.routes
+        )
+
     def table(self) -> RouteTable:
         return self.circuits.table
 
     def wildcard(self) -> Factory:
         """Serves the wildcard domain."""
-        return serve(self.engine, Watched(WildcardSite(self._rules(), self._routes), self._witness))
+        return serve(self.engine, Watched(WildcardSite(self._rules(), self.routes), self._witness))
 
     def listening(self, port: int) -> Iterable[Listening]:
         """Our own listeners with this port: no route may lead to one (design 9, Targets)."""
@@ -135,7 +152,7 @@ class Traffic:
 
     def _http(self, circuit: Circuit) -> Factory:
         assert circuit.port is not None
-        site = CircuitSite(self._rules(), self._routes, circuit.id, circuit.port)
+        site = CircuitSite(self._rules(), self.routes, circuit.id, circuit.port)
         return serve(self.engine, Watched(site, self._witness))
 
     def _tcp(self, circuit: Circuit) -> Factory:
@@ -152,7 +169,7 @@ class Traffic:
         route = circuit.routes[0]
         assert isinstance(route, ThroughManager)
         configuration = self.configurations.by_id(route.configuration)
-        mode = configuration.mode if configuration is not None else Mode.API
+        mode = configuration.mode if configuration is not None else ManagerMode.API
         admit = _anyone if self._settings.v1.remote else local_only
         return V1Listener(self._plane, circuit, mode, self._gone, admit)
 

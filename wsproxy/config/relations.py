@@ -41,9 +41,6 @@ def _later_releases(settings: Settings) -> Iterator[Fault]:
     if settings.gateway.processes != 1:
         problem = "several processes come with a later release"
         yield ("gateway", "processes"), problem, "Write 1"
-    if settings.manager.redis.get_secret_value():
-        problem = "writing activity to the manager's Redis comes with a later release"
-        yield ("manager", "redis"), problem, "Leave it empty"
 
 
 def _listening(settings: Settings) -> Iterator[Fault]:

@@ -32,6 +32,7 @@ from wsproxy.config.values import (
     PortRange,
     Ports,
     PositiveSeconds,
+    RedisUrl,
     Seconds,
     parse_network,
     parse_secret,
@@ -112,10 +113,10 @@ class Manager(Section):
         default="", description="With secret-key: read groups, notice sessions that ended."
     )
     secret_key: SecretStr = Field(default=EMPTY, description="The secret key of access-key.")
-    redis: SecretStr = Field(
+    redis: RedisUrl = Field(
         default=EMPTY,
-        description="The manager's Redis, to write activity where idle checkers look. "
-        "Not in this release.",
+        description="The manager's Redis (redis://, rediss:// or unix:///path), where managers "
+        "25.12 to 26.4.3 tell the routes of inference endpoints. Empty: not used.",
     )
     forward: bool = Field(
         default=False,

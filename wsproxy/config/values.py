@@ -177,6 +177,17 @@ def parse_connect_proxy(value: Any) -> Any:
     return value
 
 
+def parse_redis(value: Any) -> Any:
+    """``redis://[user:password@]host[:port]``, ``rediss://`` with TLS, ``unix:///path``, or ""."""
+    if isinstance(value, str) and value:
+        if value.startswith("unix:"):
+            if not re.fullmatch(r"unix://(:[^@/]*@)?/[^?#]+", value):
+                raise ValueError("is no path of a socket; write unix:///run/redis.sock")
+        else:
+            _check_url(value, ("redis", "rediss"))
+    return value
+
+
 def parse_origin(value: Any) -> Any:
     """What browsers send as ``Origin``: scheme, host, port, and nothing more; or ``null``."""
     if not isinstance(value, str) or value == "null":
@@ -215,6 +226,7 @@ NetworkItem = Annotated[Network, BeforeValidator(parse_network)]
 Networks = Annotated[tuple[NetworkItem, ...], Field(strict=False)]
 BaseUrl = Annotated[str, BeforeValidator(parse_url)]
 ConnectProxy = Annotated[SecretStr, BeforeValidator(parse_connect_proxy)]
+RedisUrl = Annotated[SecretStr, BeforeValidator(parse_redis)]
 HostName = Annotated[str, BeforeValidator(parse_host_setting)]
 Hosts = Annotated[tuple[HostName, ...], Field(strict=False)]
 Origins = Annotated[tuple[Annotated[str, BeforeValidator(parse_origin)], ...], Field(strict=False)]

@@ -8,6 +8,11 @@ from wsproxy.core.problem import Problem
 OUR_AUDIENCE = "wsproxy:"
 """Tokens the gateway gives to browsers carry such an audience; they open no management."""
 
+ENDPOINT_CLAIM = "app_url"
+"""Tokens that open inference endpoints have it, and no audience (upstream's workers would refuse
+one). They open no management either, should both secrets be the same.
+"""
+
 _SCHEMES = ("Bearer ", "BackendAI ")
 
 DENIED = Problem(
@@ -45,6 +50,8 @@ def _is_signed(authorization: str, secret: str, now: float) -> bool:
         return False
     claims = jwts.verify(text.strip(), secret)
     if claims is None or str(claims.get("aud", "")).startswith(OUR_AUDIENCE):
+        return False
+    if ENDPOINT_CLAIM in claims:
         return False
     if "exp" not in claims:
         return True

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
+from wsproxy.core.healthcheck import HealthCheck
 from wsproxy.core.wire import Version
 
 
@@ -103,7 +104,11 @@ Listener = PortListener | HostListener
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """Frozen; a change is a new value with a higher ``generation``."""
+    """Frozen; a change is a new value with a higher ``generation``.
+
+    Of an inference endpoint ``session_id`` is the endpoint's id: its sessions come and go, and
+    stand in the routes. ``followed``: the manager tells those routes in its Redis.
+    """
 
     id: UUID
     version: Version
@@ -125,6 +130,8 @@ class Circuit:
     allowed_client_ips: tuple[str, ...] = ()
     envs: dict[str, str] = field(default_factory=dict)
     arguments: str = ""
+    health_check: HealthCheck | None = None
+    followed: bool = False
     created_at: float = 0.0  # unix seconds
     updated_at: float = 0.0
     generation: int = 1

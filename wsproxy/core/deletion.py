@@ -159,15 +159,12 @@ _MANAGER_KINDS: Mapping[FailureKind, str] = {
 }
 
 
-_ANSWERED = frozenset({FailureKind.MALFORMED_ANSWER, FailureKind.CUT})
-
-
 def of_manager_failure(failure: Failure) -> SessionPart:
-    """No answer of a manager's; where something has begun to answer, it was at least reached."""
+    """Nobody answered as a manager does; what answers, but not in HTTP, was at least reached."""
     return SessionPart(
         Fate.FAILED,
         manager_fault(failure),
-        unreachable=failure.kind not in _ANSWERED,
+        unreachable=failure.kind is not FailureKind.MALFORMED_ANSWER,
     )
 
 
@@ -223,8 +220,7 @@ def of_gateway(version: Version, status: int, body: bytes) -> Word:
 
 def _of_code(code: int, said: Mapping[str, Any]) -> Word:
     if code == 200:
-        closed = _count(said.get("closed"))
-        return Word(Told.CLOSED, closed if closed is None or closed >= 0 else None)
+        return Word(Told.CLOSED, _count(said.get("closed")))
     if code in (401, 404):  # 401: a v1 proxy that was never configured has no circuits
         return Word(Told.NONE)
     if code == 403:

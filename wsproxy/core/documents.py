@@ -88,7 +88,9 @@ def _frontend_mode(circuit: Circuit) -> str:
 
 
 def _sessions(circuit: Circuit) -> Iterable[str]:
-    yield circuit.session_id
+    """An endpoint has only those of its routes."""
+    if circuit.mode is Mode.INTERACTIVE:
+        yield circuit.session_id
     for route in circuit.routes:
         if isinstance(route, Direct) and route.session_id:
             yield route.session_id

@@ -9,7 +9,14 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from wsproxy.core.circuit import HostListener, Listener, PortListener
+from wsproxy.core.circuit import (
+    HostListener,
+    Listener,
+    PortListener,
+    Protocol,
+    Transport,
+    transport_of,
+)
 from wsproxy.core.problem import Problem
 
 LABEL_LIMIT = 63
@@ -61,6 +68,21 @@ class ListedSlot:
 
 
 SlotWish = PortSlot | LabelSlot | ListedSlot
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRules:
+    """Where circuits may listen. HTTP apps are below ``domain`` when ``wildcard`` is true."""
+
+    host: str
+    ports: tuple[int, ...]
+    wildcard: bool = False
+
+    def wish(self, protocol: Protocol, port: int | None, label: str | None) -> SlotWish:
+        """Each mode ignores the other's preference; a raw port has no name to be told by."""
+        if self.wildcard and transport_of(protocol) is Transport.HTTP:
+            return LabelSlot(label or "")
+        return PortSlot(self.host, self.ports, None if self.wildcard else port)
 
 
 @dataclass(frozen=True, slots=True)

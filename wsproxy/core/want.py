@@ -1,6 +1,6 @@
 """What a client asks to have opened, and whether an open circuit is that already (protocol 5.4)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from wsproxy.core.circuit import (
@@ -9,16 +9,22 @@ from wsproxy.core.circuit import (
     HostListener,
     Listener,
     Mode,
+    PortListener,
     Protocol,
     Route,
+    transport_of,
 )
-from wsproxy.core.slots import LabelSlot, ListedSlot, SlotWish, label_serves
+from wsproxy.core.healthcheck import HealthCheck
+from wsproxy.core.slots import LabelSlot, ListedSlot, PortSlot, SlotWish, label_serves
 from wsproxy.core.wire import Version
 
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """One request to open; both dialects make it. ``slot`` says what listener it may get."""
+    """One request to open; both dialects make it. ``slot`` says what listener it may get.
+
+    ``keep_routes``: an open circuit keeps its routes, and what they speak.
+    """
 
     version: Version
     app: str
@@ -39,7 +45,10 @@ class Want:
     allowed_client_ips: tuple[str, ...] = ()
     envs: dict[str, str] = field(default_factory=dict)
     arguments: str = ""
+    health_check: HealthCheck | None = None
+    followed: bool = False
     reuse: bool = True
+    keep_routes: bool = False
 
     def circuit(self, circuit_id: UUID, listener: Listener, now: float) -> Circuit:
         """The first generation of what is asked for."""
@@ -64,6 +73,8 @@ class Want:
             allowed_client_ips=self.allowed_client_ips,
             envs=dict(self.envs),
             arguments=self.arguments,
+            health_check=self.health_check,
+            followed=self.followed,
             created_at=now,
             updated_at=now,
         )
@@ -73,14 +84,18 @@ def satisfies(circuit: Circuit, want: Want) -> bool:
     """Whether the circuit is what is wanted, so that it can be used again.
 
     v1 compares session, app and owner only, and keeps what the circuit was opened with (protocol
-    2.4). v2 compares everything a user could notice: protocol 12 "reuse ignores ...".
+    2.4). v2 compares everything a user could notice: protocol 12 "reuse ignores ...". An inference
+    endpoint is one circuit whatever else is asked for: it is changed, its address stays.
     """
-    if (circuit.version, circuit.session_id, circuit.app, circuit.owner) != (
+    if (circuit.version, circuit.session_id, circuit.owner) != (
         want.version,
         want.session_id,
-        want.app,
         want.owner,
     ):
+        return False
+    if circuit.mode is Mode.INFERENCE and want.mode is Mode.INFERENCE:
+        return circuit.endpoint_id == want.endpoint_id
+    if circuit.app != want.app:
         return False
     return want.version is Version.V1 or (_same_terms(circuit, want) and _same_slot(circuit, want))
 
@@ -110,14 +125,72 @@ def _same_slot(circuit: Circuit, want: Want) -> bool:
     return wish.preferred is None or circuit.port == wish.preferred
 
 
-def displaces(want: Want, circuit: Circuit) -> bool:
-    """Whether the want shows that the circuit's container is gone (design 6, fencing).
+def renewed(circuit: Circuit, want: Want) -> Circuit:
+    """The circuit that satisfies a want, with what the want changes; the same when nothing."""
+    if want.version is Version.V1:
+        return circuit
+    if want.mode is Mode.INTERACTIVE:  # the container moved
+        return replace(circuit, routes=want.routes)
+    changed = replace(
+        circuit,
+        user_id=want.user_id,
+        domain_name=want.domain_name,
+        project_id=want.project_id,
+        session_name=want.session_name,
+        runtime_variant=want.runtime_variant,
+        open_to_public=want.open_to_public,
+        allowed_client_ips=want.allowed_client_ips,
+        health_check=want.health_check,
+        followed=want.followed,
+    )
+    if want.keep_routes:
+        return changed
+    return replace(changed, app=want.app, protocol=want.protocol, routes=want.routes)
+
+
+def other_transport(circuit: Circuit, want: Want) -> bool:
+    """Whether the listener must be made anew: it serves HTTP, and the app now speaks otherwise."""
+    return not want.keep_routes and transport_of(want.protocol) is not circuit.transport
+
+
+def in_place_of(circuit: Circuit, want: Want) -> Want:
+    """The want, with the slot of the circuit that it follows."""
+    if isinstance(circuit.listener, PortListener):
+        port = circuit.listener.port
+        return replace(want, slot=PortSlot(circuit.listener.host, (port,), port))
+    return want
+
+
+def lost(holder: Want | Circuit, circuit: Circuit) -> tuple[Direct, ...]:
+    """The routes of a circuit whose address now belongs to somebody else (design 6, fencing).
 
     A container's address belongs to one session at a time. When it is announced for another
     tenant's, whoever still points there would show one tenant's app to another.
     """
-    if circuit.session_id == want.session_id or circuit.owner == want.owner:
-        return False
-    mine = {(route.host, route.port) for route in want.routes if isinstance(route, Direct)}
-    theirs = {(route.host, route.port) for route in circuit.routes if isinstance(route, Direct)}
-    return not mine.isdisjoint(theirs)
+    if _one_tenant(holder, circuit):
+        return ()
+    held = {
+        (route.host, route.port): route.session_id or holder.session_id
+        for route in holder.routes
+        if isinstance(route, Direct)
+    }
+    return tuple(
+        route
+        for route in circuit.routes
+        if isinstance(route, Direct)
+        and (route.host, route.port) in held
+        and held[route.host, route.port] != (route.session_id or circuit.session_id)
+    )
+
+
+def _one_tenant(holder: Want | Circuit, circuit: Circuit) -> bool:
+    """Interactive apps are their access key's; endpoints have none, they are their user's."""
+    if circuit.session_id == holder.session_id or circuit.owner == holder.owner:
+        return True
+    endpoint = Mode.INFERENCE in (circuit.mode, holder.mode)
+    return endpoint and circuit.user_id == holder.user_id
+
+
+def without(circuit: Circuit, routes: tuple[Direct, ...]) -> Circuit:
+    """The circuit without some of its routes."""
+    return replace(circuit, routes=tuple(one for one in circuit.routes if one not in routes))

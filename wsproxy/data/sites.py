@@ -19,18 +19,18 @@ from wsproxy.core.admission import (
     unregistered_label,
     unregistered_port,
 )
-from wsproxy.core.circuit import Circuit, Mode, Route
+from wsproxy.core.circuit import Circuit, Mode
 from wsproxy.core.clientip import client_address
 from wsproxy.core.cors import Origins, Preflight, cors_headers
-from wsproxy.core.failure import counts_against_route
 from wsproxy.core.forwarded import Networks
 from wsproxy.core.headers import HeaderRules, upstream_headers
 from wsproxy.core.heads import Peer, RawHeaders, RequestHead
 from wsproxy.core.problem import Problem
 from wsproxy.core.routing import RouteTable
-from wsproxy.core.selection import Health, failed, in_order, rests
+from wsproxy.core.selection import in_order
 from wsproxy.core.setup import Keys, Page, Places
 from wsproxy.core.wire import SETUP_PATH, Version
+from wsproxy.data.health import Routes
 from wsproxy.data.site import Forward, Outcome, Plan, Refuse, Reply
 
 _SETUP_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -53,34 +53,6 @@ class SiteRules:
     login_hosts: frozenset[str] = frozenset()
     clock: Callable[[], float] = time.time
     draw: Callable[[], float] = random.random
-
-
-class Routes:
-    """The health of all routes of a node, from what their exchanges report."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._health: dict[Route, Health] = {}
-
-    def __repr__(self) -> str:
-        return f"Routes({len(self._health)} with failures)"
-
-    def resting(self, route: Route) -> bool:
-        health = self._health.get(route)
-        return health is not None and rests(health, self._clock())
-
-    def record(self, outcome: Outcome) -> None:
-        """Count what the app's side did; a client that leaves proves nothing (observed 7)."""
-        for route, failure in outcome.failures:
-            if counts_against_route(failure):
-                self._health[route] = failed(self._health.get(route, Health()), self._clock())
-        if outcome.route is not None and outcome.failure is None and outcome.status:
-            self._health.pop(outcome.route, None)
-        if len(self._health) > _MOST_FAILING:
-            self._health.pop(next(iter(self._health)))
-
-
-_MOST_FAILING = 4096
 
 
 class _Apps:
@@ -107,7 +79,7 @@ class _Apps:
         if verdict.renew:
             renewed = ((b"Set-Cookie", verdict.renew.encode()),)
         return Forward(
-            routes=in_order(circuit.routes, self._routes.resting, rules.draw),
+            routes=in_order(circuit.routes, self._routes.standing_in(circuit), rules.draw),
             request_headers=upstream_headers(head, peer, self._header_rules(circuit, head)),
             version=Version.V2,
             response_headers=renewed,

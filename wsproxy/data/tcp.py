@@ -12,7 +12,7 @@ from typing import cast
 
 from wsproxy.core.circuit import Circuit, Route
 from wsproxy.core.failure import Failure
-from wsproxy.core.selection import in_order
+from wsproxy.core.selection import Standing, in_order
 from wsproxy.data.accepted import Accepted, Admit, Plane
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class TcpConnection(Accepted):
     """One client of a TCP app."""
 
     async def serve(self) -> None:
-        for route in in_order(self.circuit.routes, _never, random.random):
+        for route in in_order(self.circuit.routes, _good, random.random):
             if self.gone or await self._reach(route):
                 return
         self.transport.close()
@@ -55,8 +55,8 @@ class TcpConnection(Accepted):
         return True
 
 
-def _never(route: Route) -> bool:
-    return False
+def _good(route: Route) -> Standing:
+    return Standing.GOOD
 
 
 class Held(asyncio.Protocol):

@@ -32,6 +32,7 @@ COUNTERS: Rows = {
     "wsproxy_tunnels": ("Finished tunnels, WebSocket and TCP", ("version",)),
     "wsproxy_failures": ("Failures, and whose they were", ("kind", "side")),
     "wsproxy_probes": ("Probes of group addresses", ("reason",)),
+    "wsproxy_route_checks": ("Looks at routes of inference endpoints", ("kind", "result")),
     "appproxy_requests_received_http": ("HTTP requests", ()),
     "appproxy_responses_sent_http": ("HTTP answers", ()),
     "appproxy_circuits_created": ("Circuits opened", ("protocol",)),
@@ -39,6 +40,7 @@ COUNTERS: Rows = {
 GAUGES: Rows = {
     "wsproxy_info": ("The running gateway", ("version",)),
     "wsproxy_circuits_open": ("Open circuits", ("version",)),
+    "wsproxy_endpoint_routes": ("Routes of inference endpoints", ("standing",)),
     "wsproxy_connections_open": ("Open client connections", ()),
     "appproxy_alive_circuits": ("Open circuits", ()),
 }
@@ -93,6 +95,14 @@ class Metrics:
     def probe(self, reason: str) -> None:
         """A group's address was asked; the code of the version report, statuses by class."""
         self._counters["wsproxy_probes"].labels(_STATUS_OF_REASON.sub(r"-\1xx", reason)).inc()
+
+    def route_check(self, kind: str, good: bool) -> None:
+        """A route was looked at: ``connect`` or ``http``."""
+        self._counters["wsproxy_route_checks"].labels(kind, "good" if good else "bad").inc()
+
+    def watch_routes(self, standing: str, count: Callable[[], int]) -> None:
+        """``count`` is asked at every scrape for the endpoints' routes of this standing."""
+        self._gauges["wsproxy_endpoint_routes"].labels(standing).set_function(count)
 
     def watch_bytes(self, totals: Callable[[], tuple[int, int]]) -> None:
         """``totals`` (to apps, to clients; they only grow) is asked at every scrape."""

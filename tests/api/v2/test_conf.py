@@ -1,6 +1,5 @@
 """``/v2/conf``: what managers of every age send, and what is refused (protocol 5.2)."""
 
-import asyncio
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 
 from tests.support.circuits import FakeHost
 from tests.support.v2 import API_SECRET, V2, Wish, block, v2
-from wsproxy.api.v2.conf import resolve
 from wsproxy.core import jwts
 
 SESSION = str(uuid4())
@@ -193,16 +191,6 @@ async def test_the_gateway_itself_is_no_target():
         status, document = await post(gateway, {**FULL, "kernel_port": own})
         assert status == 403
         assert "the gateway itself" in document["msg"]
-
-
-async def test_a_resolver_that_hangs_does_not_hang_the_manager(monkeypatch):
-    async def never(*args: object, **options: object) -> list[object]:
-        await asyncio.Event().wait()
-        return []
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
-    monkeypatch.setattr("wsproxy.api.v2.conf.RESOLVER_DEADLINE", 0.01)
-    assert await resolve("slow.example", 80) == ()
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])

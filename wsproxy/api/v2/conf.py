@@ -1,11 +1,8 @@
 """``POST /v2/conf``: a manager announces an app's address and gets a start token (protocol 5.2)."""
 
-import asyncio
-import socket
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 
 from aiohttp import hdrs, web
 
@@ -18,26 +15,10 @@ from wsproxy.api.v2.start_tokens import StartTokens
 from wsproxy.core.apiauth import DENIED
 from wsproxy.core.confaccess import ConfRules, fields_of, may_configure
 from wsproxy.core.problem import Problem, ProblemError
-from wsproxy.core.targets import Listening, TargetRules, check_target
+from wsproxy.core.targets import Listening, TargetRules
 from wsproxy.core.tokens import StartToken
 from wsproxy.core.wire import Version
-
-Resolve = Callable[[str, int], Awaitable[tuple[str, ...]]]
-"""The addresses of a name, as a connection would find them; empty when it has none (now)."""
-
-RESOLVER_DEADLINE = 1.0
-"""Seconds. A name that is not found in time is judged when it is connected to."""
-
-
-async def resolve(host: str, port: int) -> tuple[str, ...]:
-    """The system's resolver. It also knows spellings like ``127.1`` and ``0x7f000001``."""
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(RESOLVER_DEADLINE):
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return ()
-    return tuple(dict.fromkeys(str(info[4][0]) for info in found))
+from wsproxy.net.targets import Resolve, TargetCheck, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +64,11 @@ class _Conf:
 
     async def _check_target(self, conf: Conf) -> None:
         """Early, so that the manager learns of it; the address counts again when connecting."""
-        addresses = _literal(conf.kernel_host)
-        if addresses is None:
-            addresses = await self._part.resolve(conf.kernel_host, conf.kernel_port)
-        own = self._part.listening(conf.kernel_port)
-        problem = check_target(addresses, conf.kernel_port, own, self._part.targets)
+        part = self._part
+        check = TargetCheck(part.targets, part.listening, part.resolve)
+        problem = await check.problem(conf.kernel_host, conf.kernel_port)
         if problem is not None:
             raise ProblemError(problem)
-
-
-def _literal(host: str) -> tuple[str, ...] | None:
-    try:
-        ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-    return (host,)
 
 
 def _token(conf: Conf, tokens: StartTokens, now: float) -> StartToken:

@@ -8,47 +8,19 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, TypeVar
-from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from wsproxy.core.circuit import Protocol
 from wsproxy.core.clientip import parse_list
+from wsproxy.core.fields import host
 from wsproxy.core.setup import clean_redirect
-from wsproxy.core.tokens import parse_uuid
+from wsproxy.manager.told import Port, Uuid
 
-_DIGITS = re.compile(r"[0-9]{1,9}")
 _COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")
-_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 
 LONGEST_TEXT = 4096
 """Characters of ``args`` and ``envs``; both travel in a URL."""
-
-
-def _whole(value: object) -> object:
-    """A port is a number or its digits; ``true`` and ``"8_0"`` are neither."""
-    if isinstance(value, str) and _DIGITS.fullmatch(value):
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise ValueError("a port is a whole number from 1 to 65535")
-
-
-def _uuid(value: object) -> object:
-    found = value if isinstance(value, UUID) else parse_uuid(str(value))
-    if found is None:
-        raise ValueError("this is not a UUID")
-    return found
-
-
-def _host(value: str) -> str:
-    """A name or an IP address; brackets around an IPv6 address are dropped."""
-    bare = value.strip()
-    if bare.startswith("[") and bare.endswith("]"):
-        bare = bare[1:-1]
-    if not _HOST.fullmatch(bare):
-        raise ValueError("this is neither a host name nor an IP address")
-    return bare
 
 
 def _absent(value: object) -> object:
@@ -78,8 +50,6 @@ def _login_token(value: str) -> str:
     return value
 
 
-Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole)]
-Uuid = Annotated[UUID, BeforeValidator(_uuid)]
 Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 Envs = Annotated[dict[str, str], BeforeValidator(_environment)]
 Addresses = Annotated[str, AfterValidator(lambda text: ",".join(parse_list(text)))]
@@ -108,7 +78,7 @@ class SessionBlock(Parameters):
 class Conf(Parameters):
     """``POST /v2/conf``. Managers 22.03 send host and port only, 22.09 a login token besides."""
 
-    kernel_host: Annotated[str, AfterValidator(_host)]
+    kernel_host: Annotated[str, AfterValidator(host)]
     kernel_port: Port
     session: SessionBlock | None = None
     login_session_token: LoginToken | None = Field(default=None, repr=False)

@@ -11,13 +11,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import hdrs, web
 
 from wsproxy.api.answers import json_response
 from wsproxy.api.body import read_query
-from wsproxy.api.circuits import CircuitsLike
 from wsproxy.api.endpoint import Cors, Endpoint
 from wsproxy.api.v2.parameters import App, Auth, Delete
 from wsproxy.api.v2.start_tokens import StartTokens
@@ -31,7 +30,6 @@ from wsproxy.core.circuit import (
     Route,
     ThroughManager,
     Transport,
-    transport_of,
 )
 from wsproxy.core.circuit import Protocol as AppProtocol
 from wsproxy.core.closing import Caller, Right
@@ -39,12 +37,41 @@ from wsproxy.core.cors import Origins
 from wsproxy.core.negotiate import Form, app_form
 from wsproxy.core.permits import PermitRules, cookies
 from wsproxy.core.problem import Problem, ProblemError
+from wsproxy.core.routing import RouteTable
 from wsproxy.core.setup import Places
-from wsproxy.core.slots import LabelSlot, PortSlot, SlotWish
+from wsproxy.core.slots import SlotRules
 from wsproxy.core.tokens import StartToken
 from wsproxy.core.wire import Version
 
 log = logging.getLogger(__name__)
+
+
+class CircuitsLike(Protocol):
+    """The part of ``circuits.Circuits`` that is used here."""
+
+    @property
+    def table(self) -> RouteTable: ...
+
+    def find(
+        self,
+        session_id: str,
+        *,
+        app: str | None = None,
+        owner: str | None = None,
+        version: Version | None = None,
+    ) -> tuple[Circuit, ...]: ...
+
+    async def open(self, want: Want) -> Opened | Problem: ...
+
+    async def close_session(
+        self,
+        session_id: str,
+        *,
+        app: str | None = None,
+        owner: str | None = None,
+        version: Version | None = None,
+        reason: CloseReason,
+    ) -> int: ...
 
 
 Fallback = Callable[[str], Awaitable[str]]
@@ -52,21 +79,6 @@ Fallback = Callable[[str], Awaitable[str]]
 
 SessionGone = Callable[[str], Awaitable[bool | None]]
 """Whether a session is gone according to the manager; None when nobody can say."""
-
-
-@dataclass(frozen=True, slots=True)
-class SlotRules:
-    """Where circuits may listen. HTTP apps are below ``domain`` when ``wildcard`` is true."""
-
-    host: str
-    ports: tuple[int, ...]
-    wildcard: bool = False
-
-    def wish(self, protocol: AppProtocol, port: int | None, label: str | None) -> SlotWish:
-        """Each mode ignores the other's preference; a raw port has no name to be told by."""
-        if self.wildcard and transport_of(protocol) is Transport.HTTP:
-            return LabelSlot(label or "")
-        return PortSlot(self.host, self.ports, None if self.wildcard else port)
 
 
 async def _nobody_knows(session_id: str) -> bool | None:
@@ -232,7 +244,8 @@ class _Ending:
         if not owner:
             return (), caller
         found = self._part.circuits.find(session_id, app=asked.app, owner=owner, version=Version.V2)
-        return found, caller
+        # An endpoint is the manager's: no user's key says that its circuit may go.
+        return tuple(one for one in found if one.mode is Mode.INTERACTIVE), caller
 
     def _cookies(self, request: web.Request) -> list[tuple[str, str]]:
         field_of = request.headers.get

@@ -1,0 +1,106 @@
+"""What a node knows of its routes: from what they carried, from probes, from HTTP checks.
+
+Only memory and look-ups; ``core.selection`` and ``core.healthcheck`` decide, ``data.checks`` looks.
+"""
+
+from collections.abc import Callable, Collection, Hashable
+from uuid import UUID
+
+from wsproxy.core.circuit import Circuit, Direct, Route
+from wsproxy.core.failure import counts_against_route
+from wsproxy.core.healthcheck import Checked, HealthCheck, Verdict, after, begun, due
+from wsproxy.core.selection import (
+    Health,
+    Standing,
+    failed,
+    key_of,
+    probe_due,
+    probed,
+    standing,
+)
+from wsproxy.data.site import Outcome
+
+_MOST_FAILING = 4096
+_UNKNOWN = Health()
+
+CheckKey = tuple[UUID, Hashable]
+
+
+def check_key(circuit: Circuit, route: Route) -> CheckKey:
+    """Each endpoint has checks of its own, also where two share a container."""
+    return (circuit.id, key_of(route))
+
+
+class Routes:
+    """The health of all routes of a node. ``clock`` gives unix seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._health: dict[Hashable, Health] = {}
+        self._checked: dict[CheckKey, Checked] = {}
+
+    def __repr__(self) -> str:
+        return f"Routes({len(self._health)} with failures)"
+
+    def standing(self, circuit: Circuit, route: Route) -> Standing:
+        """What may be done with one route of a circuit now."""
+        health = self._health.get(key_of(route), _UNKNOWN)
+        return standing(health, self.verdict(circuit, route), self._clock())
+
+    def standing_in(self, circuit: Circuit) -> Callable[[Route], Standing]:
+        return lambda route: self.standing(circuit, route)
+
+    def verdict(self, circuit: Circuit, route: Route) -> Verdict | None:
+        """What HTTP checks say; None where the manager wants none."""
+        if circuit.health_check is None:
+            return None
+        known = self._checked.get(check_key(circuit, route))
+        return known.verdict if known is not None else Verdict.UNKNOWN
+
+    def record(self, outcome: Outcome) -> None:
+        """Count what the app's side did; a client that leaves proves nothing (observed 7)."""
+        for route, failure in outcome.failures:
+            if counts_against_route(failure):
+                key = key_of(route)
+                self._health[key] = failed(self._health.get(key, _UNKNOWN), self._clock())
+        if outcome.route is not None and outcome.failure is None and outcome.status:
+            self._health.pop(key_of(outcome.route), None)
+        if len(self._health) > _MOST_FAILING:
+            self._health.pop(next(iter(self._health)))
+
+    # for the checks
+
+    def probe_due(self, route: Direct) -> bool:
+        return probe_due(self._health.get(key_of(route), _UNKNOWN), self._clock())
+
+    def probed(self, route: Direct, connected: bool) -> None:
+        """A connect probe has ended."""
+        key = key_of(route)
+        health = probed(self._health.get(key, _UNKNOWN), connected, self._clock())
+        if connected:
+            self._health.pop(key, None)
+        else:
+            self._health[key] = health
+
+    def check_due(self, circuit: Circuit, route: Direct, check: HealthCheck) -> bool:
+        """Whether to check now; a route is known from the first time somebody asks."""
+        now = self._clock()
+        known = self._checked.setdefault(check_key(circuit, route), Checked(now))
+        return due(known, check, now)
+
+    def check_begun(self, circuit: Circuit, route: Direct) -> None:
+        key = check_key(circuit, route)
+        self._checked[key] = begun(self._checked[key], self._clock())
+
+    def checked(self, circuit: Circuit, route: Direct, check: HealthCheck, passed: bool) -> None:
+        """An HTTP check has ended. One that passed forgives what requests met before."""
+        key = check_key(circuit, route)
+        if key in self._checked:
+            self._checked[key] = after(self._checked[key], check, passed)
+        if passed:
+            self._health.pop(key_of(route), None)
+
+    def keep(self, living: Collection[CheckKey]) -> None:
+        """Forget the checks of routes that are gone."""
+        for key in [key for key in self._checked if key not in living]:
+            del self._checked[key]

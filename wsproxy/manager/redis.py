@@ -1,0 +1,132 @@
+"""The manager's Redis, as managers 25.12 to 26.4.3 use it for inference endpoints (protocol 6.5).
+
+    DB 2   endpoint.<id>.route_connection_info       JSON {"<app>": [route, ...]}
+           endpoint.<id>.health_check_enabled        "true" | "false"
+           endpoint.<id>.health_check_config         JSON
+           endpoint.<id>.session.<SID>.traffic_ratio
+           route_health:<route id>                   written by us: readiness, last_readiness
+    DB 4   events                                    a stream; a hint that routes have changed
+
+Only reading and writing; ``manager.keys`` says what the texts mean.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+from redis.asyncio import ConnectionPool, Redis
+from redis.exceptions import RedisError
+
+LIVE_DB = 2
+STREAM_DB = 4
+STREAM = "events"
+ROUTES_CHANGED = b"endpoint_route_list_updated"
+
+HEALTH_LIFE = 600
+"""Seconds that a route's health is believed."""
+
+DEADLINE = 3.0
+"""Seconds for one question."""
+
+T = TypeVar("T")
+
+
+class ManagerRedisAway(Exception):
+    """It cannot be asked now."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointKeys:
+    """The values of one endpoint; None for a key that is not there (any more)."""
+
+    routes: str | None = None
+    check_enabled: str | None = None
+    check: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What is told of one route; ``seen`` is unix seconds."""
+
+    route_id: str
+    ready: bool
+    seen: float
+
+
+class ManagerRedis:
+    """``url``: ``redis://``, ``rediss://`` or ``unix://``; its database number is not used."""
+
+    def __init__(self, url: str, deadline: float = DEADLINE) -> None:
+        self._deadline = deadline
+        self._live = _client(url, LIVE_DB)
+        self._streams = _client(url, STREAM_DB)
+        self._position = "$"
+
+    async def endpoints(self, ids: Sequence[UUID]) -> dict[UUID, EndpointKeys]:
+        """The keys of several endpoints in one question."""
+        names = ("route_connection_info", "health_check_enabled", "health_check_config")
+        found = await self._values([f"endpoint.{one}.{name}" for one in ids for name in names])
+        return {
+            one: EndpointKeys(*found[3 * place : 3 * place + 3]) for place, one in enumerate(ids)
+        }
+
+    async def ratios(self, pairs: Sequence[tuple[UUID, str]]) -> dict[tuple[UUID, str], str]:
+        """The traffic ratios that are told, by endpoint and session."""
+        keys = [f"endpoint.{one}.session.{session}.traffic_ratio" for one, session in pairs]
+        found = await self._values(keys)
+        return {pair: text for pair, text in zip(pairs, found, strict=True) if text is not None}
+
+    async def _values(self, keys: list[str]) -> list[str | None]:
+        if not keys:
+            return []
+        found = await self._ask(self._live.mget(keys))
+        return [one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in found]
+
+    async def report(self, told: Iterable[Readiness]) -> None:
+        """Write routes' health where the manager looks."""
+        pipe = self._live.pipeline(transaction=False)
+        for one in told:
+            key = f"route_health:{one.route_id}"
+            fields = {"readiness": "1" if one.ready else "0", "last_readiness": str(int(one.seen))}
+            pipe.hset(key, mapping=cast(Mapping[Any, Any], fields))
+            pipe.expire(key, HEALTH_LIFE)
+        await self._ask(pipe.execute())
+
+    async def changed(self, wait: float) -> bool:
+        """Whether the stream tells of changed routes within ``wait`` seconds.
+
+        A hint: events may be lost, and are for the manager's own programs too.
+        """
+        reading = self._streams.xread({STREAM: self._position}, block=max(1, int(wait * 1000)))
+        answer = await self._ask(reading, wait + self._deadline)
+        hinted = False
+        for _, messages in _streams(answer):
+            for position, fields in messages:
+                self._position = position
+                hinted = hinted or ROUTES_CHANGED in b" ".join(fields.values())
+        return hinted
+
+    async def _ask(self, question: Awaitable[T], deadline: float = 0.0) -> T:
+        try:
+            async with asyncio.timeout(deadline or self._deadline):
+                return await question
+        except (RedisError, OSError) as error:  # TimeoutError is an OSError
+            raise ManagerRedisAway(type(error).__name__) from None
+
+    async def close(self) -> None:
+        """Let go of the connections. Idempotent."""
+        for client in (self._live, self._streams):
+            await client.aclose(close_connection_pool=True)
+
+
+def _client(url: str, db: int) -> Redis:
+    pool = ConnectionPool.from_url(url)
+    pool.connection_kwargs["db"] = db
+    return Redis(connection_pool=pool)
+
+
+def _streams(answer: Any) -> Iterable[tuple[Any, Any]]:
+    """A list of pairs in the second version of the protocol, a mapping in the third."""
+    return answer.items() if isinstance(answer, Mapping) else answer or ()
