@@ -4,16 +4,20 @@ JupyterLab is left out here, so the notebook chapters fail; ``tests/e2e/test_dem
 """
 
 import os
+import shutil
 import signal
 import socket
+import sys
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from tests.sim.fakes import FakeLab
-from wsproxy.cli import demo
+from wsproxy.cli import demo, output
 from wsproxy.observe import logs
 from wsproxy.sim import stage as staging
+from wsproxy.sim.story import Link
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -56,6 +60,7 @@ def test_a_port_that_is_taken_is_said_without_a_trace():
         result = run("--port", str(taken.getsockname()[1]))
     assert result.exit_code == 1
     assert result.stderr.startswith("error: cannot start: ")
+    assert result.stderr.endswith(" is in use.\n")
 
 
 def test_it_stays_up_with_links_and_commands_until_ctrl_c(monkeypatch):
@@ -71,6 +76,27 @@ def test_it_stays_up_with_links_and_commands_until_ctrl_c(monkeypatch):
     assert "some steps failed" in result.stderr  # the notebooks, which are left out here
     assert "open these in a browser" in result.stdout
     assert "export BACKEND_SECRET_KEY=" in result.stdout
+
+
+def test_links_stay_whole_in_a_narrow_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(output, "stdout", lambda: Console(width=40, markup=False))
+    url = "http://127.0.0.1:20432/v2/proxy/auth?app=jupyter&token=" + "0123456789" * 20
+    demo._print_links([Link("beta", "jupyter", "v2", url)])
+    assert f"beta's jupyter, v2:  {url}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("called", "on_path", "program"),
+    [
+        (".venv/bin/wsproxy", None, ".venv/bin/wsproxy"),  # after `make demo`
+        ("/opt/bin/wsproxy", "/opt/bin/wsproxy", "wsproxy"),
+        ("-c", None, "wsproxy"),
+    ],
+)
+def test_the_commands_that_it_prints_can_be_called(monkeypatch, called, on_path, program):
+    monkeypatch.setattr(sys, "argv", [called, "demo"])
+    monkeypatch.setattr(shutil, "which", lambda name: on_path)
+    assert demo._program() == program
 
 
 def test_a_check_that_is_interrupted_exits_1(monkeypatch):

@@ -85,6 +85,14 @@ def test_a_manager_with_a_wrong_clock_is_recognised():
     assert "clock: -" in result.stdout
 
 
+def test_another_port_of_a_wsproxy_is_recognised():
+    body = b'{"type": "https://api.backend.ai/probs/url-not-found"}'
+    other = den(saying(rendered(404, body, JSON, "Server: wsproxy\r\n")))
+    with elsewhere(other) as address:
+        result = run(address)
+    assert "It looks like a wsproxy, but not its API" in result.stdout
+
+
 def test_no_url_at_all_is_a_usage_error():
     assert CliRunner().invoke(command, []).exit_code == 2
 

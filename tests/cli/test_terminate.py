@@ -1,8 +1,10 @@
 """``wsproxy terminate`` as a person and as a script sees it."""
 
 import asyncio
+import contextlib
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -158,6 +160,39 @@ def test_one_dialect_closed_and_the_other_failed(manager: SmallManager, gateway:
     result = run(manager.url, "--gateway", gateway.url, ONE)
     assert result.stdout == f"{ONE}: deleted, 2 circuits closed\n"
     assert "some circuits were not closed. The gateway answers 500." in result.stderr
+
+
+def on_a_terminal(endpoint: str, *arguments: str) -> tuple[str, str]:
+    """Run it with a terminal as stderr; what it wrote there, and on stdout."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", "from wsproxy.cli.main import main; main()", "terminate"]
+    with subprocess.Popen(
+        [*command, *arguments],
+        env={**os.environ, "BACKEND_ENDPOINT": endpoint, **KEYS, "TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    ) as running:
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # the other end has closed
+            while more := os.read(ours, 65536):
+                seen += more
+        out, _ = running.communicate(timeout=30)
+    os.close(ours)
+    assert running.returncode == 0
+    return seen.decode(), out.decode()
+
+
+def test_the_progress_of_several_is_shown_to_who_looks(manager: SmallManager):
+    seen, out = on_a_terminal(manager.url, ONE, TWO)
+    assert "Deleting" in seen and "2/2" in seen
+    assert out == f"{ONE}: deleted\n{TWO}: deleted\n"
+
+
+def test_scripts_and_single_sessions_get_no_progress(manager: SmallManager):
+    assert on_a_terminal(manager.url, ONE)[0] == ""
+    seen, out = on_a_terminal(manager.url, "--json", TWO, "gone")
+    assert seen == "" and len(json.loads(out)) == 2
 
 
 class TestJson:

@@ -7,6 +7,7 @@ from tests.support.gateway import gateway
 from tests.support.messages import CHUNKS, GET, JSON_GET, UPGRADE, echo_after_101
 from wsproxy.core.circuit import Direct
 from wsproxy.core.failure import FailureKind, Side
+from wsproxy.core.headers import HeaderRules
 
 
 @pytest.mark.parametrize("split", [1, 3, 17, 1000])
@@ -49,6 +50,24 @@ async def test_case_74_d04_repeated_fields_pass_both_ways():
             assert wanted in head
             seen = (await app.link()).received
             assert b"Cookie: a=1\r\nX: 1\r\nCookie: b=2\r\nX: 2\r\n" in seen
+
+
+async def test_case_75_what_the_app_sees_of_the_client_and_of_the_connection():
+    async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
+        gw.site.rules = HeaderRules(app="rstudio")
+        await client.send(
+            b"GET /a?b HTTP/1.1\r\nHost: app.example\r\nConnection: keep-alive, X-Hop\r\n"
+            b"Keep-Alive: 5\r\nProxy-Authorization: p\r\nTE: trailers\r\nX-Hop: 1\r\nX-End: 2\r\n"
+            b"X-RStudio-Request: forged\r\nX-Forwarded-For: 10.0.0.1:99\r\n\r\n"
+        )
+        assert (await client.answer())[1] == b"ok"
+        assert app.received == (
+            b"GET /a?b HTTP/1.1\r\nHost: app.example\r\nX-End: 2\r\n"
+            b"X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
+            b"X-Forwarded-Host: app.example\r\nX-Forwarded-Port: 80\r\n"
+            b"Forwarded: for=127.0.0.1;host=app.example;proto=http\r\n"
+            b"X-RStudio-Proto: http\r\nX-RStudio-Request: http://app.example/a\r\n\r\n"
+        )
 
 
 async def test_case_76_d02_a_redirect_of_the_app_is_not_followed():
@@ -113,6 +132,26 @@ async def test_case_77_no_route_is_a_503_with_retry_after():
         assert head.startswith(b"HTTP/1.1 503 ")
         assert b"Retry-After: 5\r\n" in head
         assert b"worker-not-available" in body
+
+
+@pytest.mark.parametrize("by_app", [True, False])
+async def test_case_78_a_close_code_of_either_side_reaches_the_other(by_app: bool):
+    mine, theirs = b"\x88\x02\x0f\xa1", b"\x88\x82\x00\x00\x00\x00\x0f\xa1"  # 4001
+
+    async def app_script(link: AppLink) -> None:
+        await link.head()
+        await link.send(b"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\n\r\n" + mine * by_app)
+        await link.until(theirs)
+        await link.send(mine * (not by_app))
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        await client.send(UPGRADE)
+        await client.head()
+        if by_app:
+            assert await client.size(len(mine)) == mine
+        await client.send(theirs)
+        assert await client.end() == mine * (not by_app)
+        assert app.received.endswith(b"\r\n\r\n" + theirs)
 
 
 async def test_case_78_d05_the_apps_handshake_passes():

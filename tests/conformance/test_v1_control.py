@@ -18,6 +18,7 @@ from tests.support.node import node, settings
 from tests.support.v1_gateway import ACCESS, SID, Options, port_of, v1_gateway
 from wsproxy.api.v1.control import ControlRules
 from wsproxy.config.load import load
+from wsproxy.core.configuration import Configuration
 from wsproxy.core.portpool import parse_pool
 
 EVIL = "https://evil.example"
@@ -114,6 +115,31 @@ async def test_case_09_deleting_an_unknown_session_is_404_in_a_200():
     async with v1_gateway() as g:
         await g.conf()
         assert await g.proxy(action="delete") == (200, {"code": 404})
+
+
+@pytest.mark.parametrize(
+    ("gone", "answer"), [(True, (200, {"code": 200})), (False, (403, {"code": 403})), (None, None)]
+)
+async def test_a_delete_without_the_right_is_a_hint(gone, answer):
+    """Older clients show an access key; the manager decides whether the listeners may go."""
+    asked: list[tuple[str, str]] = []
+
+    async def session_gone(who: Configuration, session: str) -> bool | None:
+        asked.append((who.access_key, session))
+        return gone  # type: ignore[no-any-return]
+
+    async with v1_gateway(options=Options(gone=session_gone)) as g:
+        await g.conf()
+        await g.add()
+        await g.add(app="ttyd")
+        for action in ("", "/add", "/down?app=jupyter"):
+            assert await g.get(f"/proxy/{ACCESS}/{SID}{action}") == (403, {"code": 403})
+        assert await g.get(f"/proxy/{ACCESS}/other/delete") == (403, {"code": 403})
+        assert not asked
+        said = await g.get(f"/proxy/{ACCESS}/{SID}/delete")
+        assert said == (answer or (403, {"code": 403}))
+        assert asked == [(ACCESS, SID)]
+        assert len(g.circuits.table.all()) == (0 if gone else 2)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,14 @@ import pytest
 from yarl import URL
 
 from tests.api.test_versions import V1, Client, gateway
+from tests.support.node import node
+from tests.support.stores import FailingStore
+from wsproxy.app import traffic
 from wsproxy.compat.zoo.keeper import for_ever, living, request_head
 from wsproxy.core.wire import VERSION_HEADER
+from wsproxy.state.memory import MemoryStore
 
+JSON = "application/json; charset=utf-8"
 ACCEPTS: list[dict[str, str]] = [
     {},
     {"Accept": "application/json"},
@@ -37,6 +42,32 @@ async def test_case_49_status_of_v2(path, accept):
     assert body["api_version"] == "v2"
     assert URL(body["advertise_address"]).is_absolute()
     assert answer.headers[VERSION_HEADER] == "v2"
+
+
+@pytest.mark.parametrize("path", ["/status", "//status"])
+async def test_case_49_status_of_the_whole_gateway(path):
+    async with node() as gateway_node:
+        for accept in ACCEPTS:
+            answer = await gateway_node.get(path, headers=accept)
+            assert (answer.status, answer.headers["Content-Type"]) == (200, JSON)
+            assert answer.json == {"api_version": "v2", "advertise_address": gateway_node.api}
+            assert answer.headers[VERSION_HEADER] == "v2"
+
+
+@pytest.mark.parametrize("path", ["/status", "//status"])
+async def test_case_88_status_answers_json_while_the_store_is_away(path, monkeypatch):
+    store = FailingStore(MemoryStore())
+    monkeypatch.setattr(traffic, "open_store", lambda url: store)
+    async with node() as gateway_node:
+        store.down = True
+        assert (await gateway_node.get("/v2/proxy/auth?token=x&session_id=x")).status >= 400
+        for accept in ACCEPTS:
+            answer = await gateway_node.get(path, headers=accept)
+            assert (answer.status, answer.headers["Content-Type"]) == (200, JSON)
+            assert answer.json["api_version"] == "v2"
+        version = await gateway_node.get("/scaling-groups/none/wsproxy-version")
+        assert (version.status, version.headers[VERSION_HEADER]) == (404, "v1")
+        store.down = False
 
 
 @pytest.mark.parametrize("accept", ACCEPTS)

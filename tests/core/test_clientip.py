@@ -67,7 +67,7 @@ def test_any_number_of_hops(client, hops):
     ("text", "entries"),
     [
         ("", ()),
-        (" , ", ()),
+        ("  ", ()),
         ("10.0.0.0/8,192.168.1.5", ("10.0.0.0/8", "192.168.1.5")),
         (" ::1 , 2001:db8::/32,", ("::1", "2001:db8::/32")),
         ("10.1.2.3/8", ("10.1.2.3/8",)),
@@ -80,6 +80,7 @@ def test_a_list_of_addresses(text, entries):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        (" , ", "no entry"),
         ("foo", "foo"),
         ("10.0.0.1,foo", "foo"),
         ("10.0.0.0/99", "10.0.0.0/99"),
@@ -111,3 +112,18 @@ def test_one_wrong_entry_spoils_the_list(text, said):
 def test_who_is_on_a_list(client, allowed, good):
     address = clientip.parse_address(client) if client else None
     assert clientip.may_use(address, allowed) is good
+
+
+@pytest.mark.parametrize(
+    ("names", "passed_on"),
+    [
+        ([], False),
+        (["Host", "Accept", "X-BackendAI-Token"], False),
+        (["Host", "X-FORWARDED-FOR"], True),
+        (["x-forwarded-anything"], True),
+        (["Via"], True),
+        (["CF-Connecting-IP"], True),
+    ],
+)
+def test_what_came_through_somebody(names, passed_on):
+    assert clientip.passed_on(names) is passed_on

@@ -99,7 +99,8 @@ def test_who_said_404_matters(speaker, fate):
 def test_a_manager_that_does_not_answer(kind):
     part = of_manager_failure(Failure(kind, Side.MANAGER, "it sleeps"))
     assert part.fate is Fate.FAILED and not part.gone
-    assert part.unreachable is (kind is not FailureKind.MALFORMED_ANSWER)
+    answered = (FailureKind.MALFORMED_ANSWER, FailureKind.CUT)
+    assert part.unreachable is (kind not in answered)
     assert part.fault is not None
     assert part.fault.detail == "The manager cannot be used: it sleeps."
 
@@ -168,6 +169,7 @@ def test_a_count_is_believed_when_it_is_one():
     assert of_gateway(V1, 200, b'{"code": 200, "closed": 3}').count == 3
     assert of_gateway(V1, 200, b'{"code": 200, "closed": true}').count is None
     assert of_gateway(V1, 200, b'{"code": 200}').count is None
+    assert of_gateway(V1, 200, b'{"code": 200, "closed": -3}').count is None
 
 
 BROKEN = Fault("gateway-answers-500", "The gateway answers 500.")

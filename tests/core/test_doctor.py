@@ -47,6 +47,21 @@ def test_clocks(time, skew, level, words):
     assert found.healthy is (level is not Level.PROBLEM)
 
 
+@pytest.mark.parametrize(
+    ("time", "words"),
+    [
+        ("06:00:00", "the same as here"),
+        ("05:59:59", "the same as here"),
+        ("05:59:58", "-2 s"),
+        ("06:00:02", "+2 s"),
+        ("05:00:00", "-3600 s"),
+    ],
+)
+def test_a_date_has_whole_seconds_and_is_on_its_way_for_a_moment(time, words):
+    assert examined(said(DATE % time)).clock == words
+    assert examined(said("")).clock == ""
+
+
 @pytest.mark.parametrize("date", ["", "yesterday", "Tue, 99 Nov 2026 06:00:00 GMT", "\x00", "1 2"])
 def test_a_date_that_is_none_is_no_skew(date):
     assert examined(said(date)).skew is None

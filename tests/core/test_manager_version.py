@@ -60,6 +60,13 @@ def test_how_it_fails(status, body, code):
     assert judge(found).reason == f"manager-{code}"
 
 
+def test_a_strangers_code_is_a_code_or_nothing():
+    """The detail is shown to people: no control characters, no endless text."""
+    for slug in ("x" * 100_000, "a\x1b[31mb", "Bad Things"):
+        found = of_manager(500, problem(slug))
+        assert isinstance(found, ManagerFault) and found.detail == "500"
+
+
 @given(st.integers(), st.binary() | st.dictionaries(st.text(), st.none() | st.text()).map(
     lambda keys: json.dumps(keys).encode()
 ))  # fmt: skip

@@ -51,6 +51,7 @@ def test_the_version_is_one_that_the_manager_knows(version, spoken):
         (404, "Fri, 02 Jan 2026 05:04:05 GMT", False),
         (401, "", False),
         (401, "yesterday", False),
+        (401, "Mon, 23 Nov 99999999999 18:44:19 GMT", False),
     ],
 )
 def test_a_clock_that_is_off_is_named(status, date, clock):

@@ -335,6 +335,20 @@ async def test_a_client_that_said_too_much_is_not_retried():
         assert len(r.manager.requests) == 1
 
 
+async def test_bug_a_client_that_says_too_much_between_two_tries_lost_its_beginning():
+    """The next tunnel must get all or nothing of what was said."""
+    async with rig(streams.close(1013), streams.echo) as r, raw_client(r.port) as client:
+        r.slept.go.clear()
+        await client.send(bytes(REPEAT_LIMIT - 10))
+        await eventually(lambda: r.slept.pauses == [1.0], "the pause before the next try")
+        await client.send(bytes(20))
+        meter = r.plane.activity.meter(circuit(1).id)
+        await eventually(lambda: meter.bytes_in == REPEAT_LIMIT + 10, "all was heard")
+        r.slept.go.set()
+        assert await client.end() == b""
+        assert len(r.manager.requests) == 1
+
+
 async def test_a_client_that_speaks_late_gets_its_page():
     async with rig(streams.status(500), speech=5.0) as r, raw_client(r.port) as client:
         r.slept.go.clear()

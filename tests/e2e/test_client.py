@@ -181,6 +181,17 @@ async def test_deleting_closes_v1_listeners_with_an_access_key_where_those_count
         assert not await is_open(opened)
 
 
+async def test_deleting_closes_v1_listeners_with_the_access_key_alone():
+    """The key is not accepted; once the session is gone the gateway sees that."""
+    async with place() as at, at.client() as client:
+        opened = await open_app(client, "in-v1", "sshd")
+        other = await open_app(client, "in-v2", "sshd")
+        result = await client.terminate("in-v1")
+        assert (result.session.fate, result.circuits.fate) == (Fate.DELETED, Fate.CLOSED)
+        assert not await is_open(opened)
+        assert await is_open(other)
+
+
 async def test_deleting_in_session_mode():
     async with place() as at, at.client(at.login()) as client:
         opened = await open_app(client, "in-v2", "sshd")

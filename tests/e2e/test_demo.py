@@ -69,7 +69,8 @@ async def test_check_does_everything_without_a_person_and_exits_0(tmp_path):
         assert len(hashes) == 3
         assert len(set(hashes)) == 1
     assert any("address-refused, degraded" in title for _, title in told)
-    assert any("session: deleted, circuits: closed" in title for _, title in told)
+    for session, version in (("delta", "v1"), ("epsilon", "v2"), ("gamma", "v1")):
+        assert (version, f"delete {session}: session: deleted, circuits: closed") in told
     assert left_over(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
@@ -83,7 +84,7 @@ async def test_a_person_can_open_what_it_prints_and_ends_it_with_ctrl_c(tmp_path
                 line = (await process.stdout.readline()).decode()
                 assert line, printed
                 printed += line
-        links = re.findall(r"\b(v[12]) .*?(http://\S+)", printed.partition("open these")[2])
+        links = re.findall(r"\b(v[12]): +(http://\S+)", printed.partition("open these")[2])
         assert [version for version, _ in links] == ["v1", "v2"]
         for _, link in links:
             async with new_http() as browser, browser.get(URL(link, encoded=True)) as page:

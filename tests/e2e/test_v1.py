@@ -1,5 +1,6 @@
 """Every setting of ``[v1]`` in a whole gateway: what the file says is what clients get."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -11,6 +12,9 @@ from tests.support import streams
 from tests.support.apps import eventually, raw_client, unused_port
 from tests.support.node import Node, node, settings
 from tests.support.streams import KEYS, StreamManager, stream_manager
+from wsproxy.compat.zoo.keeper import for_ever, living
+from wsproxy.sim.installation import installation
+from wsproxy.sim.world import Keypair, World
 
 ACCESS, SECRET = next(iter(KEYS.items()))
 
@@ -158,3 +162,41 @@ async def test_a_drain_says_goodbye_to_the_manager():
             assert await client.end() == b""
         await manager.ended.acquire()
         assert manager.close_codes == [1000]
+
+
+@pytest.mark.parametrize("how", ["cookie", "header"])
+async def test_an_older_webui_with_a_login_session_closes_by_its_access_key(how):
+    """It knows no token, and the gateway no key: the web server tells whose login it is (P 2.8)."""
+    world = World()
+    user, other = Keypair("AKIAUSER", "s" * 16), Keypair("AKIAOTHER", "t" * 16)
+    for one in (user, other):
+        world.add_user(one)
+    async with installation(world) as running, v1({"legacy-tokens": True}) as (gateway, _):
+        conf = {
+            "endpoint": running.webserver,
+            "mode": "SESSION",
+            "auth_mode": how,
+            "session": world.log_in(user.access_key),
+            "api_version": "9.",
+        }
+        assert (await gateway.ask("PUT", "/conf", json=conf)).json == {"token": "local"}
+        await added(gateway, "local")
+        for stranger in (other.access_key, "text"):
+            assert (await gateway.get(f"/proxy/{stranger}/S")).status == 403
+        assert (await gateway.get(f"/proxy/{user.access_key}/S")).json == {"code": 200}
+        closed = await gateway.get(f"/proxy/{user.access_key}/S/delete")
+        assert closed.json == {"code": 200}
+        assert (await gateway.get("/")).json == []
+
+
+async def test_a_web_server_that_is_silent_does_not_hold_up_an_older_webui():
+    async with v1({"legacy-tokens": True}) as (gateway, _), living(_silent) as port:
+        conf = {"endpoint": f"http://127.0.0.1:{port}", "mode": "SESSION", "session": "s"}
+        await gateway.ask("PUT", "/conf", json=conf)
+        started = asyncio.get_running_loop().time()
+        assert (await gateway.get("/proxy/AKIAUSER/S")).status == 403
+        assert asyncio.get_running_loop().time() - started < 5.0  # the WebUI waits; it asks 1 s
+
+
+async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await for_ever()

@@ -67,6 +67,24 @@ def test_the_one_unused_for_longest_is_forgotten():
     assert made.by_token(three.token) is not None
 
 
+def test_whose_a_login_is_must_be_learnt():
+    made = Configurations()
+    login = Configuration("http://w", Mode.SESSION, session="s1")
+    older, newer = made.put(login), made.put(replace(login, session="s2"))
+    made.put(MINE)
+    assert made.logins(5) == (newer, older)
+    assert made.logins(1) == (newer,)
+    assert made.by_access_key("") is None
+    made.learn(older.id, "")
+    made.learn("unknown", "AKLOGIN")
+    assert made.by_access_key("AKLOGIN") is None
+    made.learn(older.id, "AKLOGIN")
+    assert made.by_access_key("AKLOGIN") == older
+    assert made.logins(5) == (newer,)
+    made.forget(older.id)
+    assert made.by_access_key("AKLOGIN") is None
+
+
 def test_forgetting_revokes_the_token():
     made = Configurations()
     one = made.put(MINE)

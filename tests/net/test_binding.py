@@ -71,7 +71,10 @@ async def test_another_port_is_tried_when_the_second_address_lacks_it(
         await listen("127.0.0.1,::1", port)
 
 
-@pytest.mark.parametrize(("host", "bound"), [("localhost", "127.0.0.1"), ("", "0.0.0.0")])
+@pytest.mark.parametrize(
+    ("host", "bound"),
+    [("localhost", "127.0.0.1"), ("127.0.0.1,::1", "127.0.0.1"), ("", "0.0.0.0")],
+)
 async def test_a_machine_without_ipv6(monkeypatch: pytest.MonkeyPatch, host: str, bound: str):
     monkeypatch.setattr(binding, "has_ipv6", lambda: False)
     (sock,) = await listen(host, 0)

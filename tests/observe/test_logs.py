@@ -124,3 +124,15 @@ def test_access_records_can_be_switched_off_by_level() -> None:
     stream = written(level="error")
     logs.log_access(logs.Access("GET", "/", 200, "v2", 1.0))
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_what_a_client_named_drives_no_terminal_and_ends_no_line(style: str) -> None:
+    stream = written(style)
+    LOG.info(
+        "app %s", "a\x1b[2J\x9b2J\x85b\u2028c\u202ed\ud800\r\nfake", extra={"fields": {"x": "\x07"}}
+    )
+    (line,) = stream.getvalue().splitlines()
+    assert line.isprintable()
+    assert "fake" in line
+    assert "\\u2028" in line

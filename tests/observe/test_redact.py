@@ -2,7 +2,7 @@
 
 import pytest
 
-from wsproxy.observe.redact import printable, redact, safe_url
+from wsproxy.observe.redact import escaped, printable, redact, safe_url
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJpZCI6IjEifQ.c2lnbmF0dXJl"
 
@@ -75,3 +75,8 @@ def test_urls_as_they_may_be_logged(url: str, safe: str) -> None:
 
 def test_lines_are_bounded() -> None:
     assert printable("x" * 300) == "x" * 200 + "…"
+
+
+def test_control_characters_are_shown_as_escapes() -> None:
+    assert escaped("plain é text") == "plain é text"
+    assert escaped("a\x1b\r\n\u2028") == r"a\x1b\r\n\u2028"

@@ -21,6 +21,7 @@ from tests.support.installations import (
     small_gateway,
     small_manager,
 )
+from tests.support.node import node, settings
 from wsproxy.client import Client, ClientRules, DeletionRules, Fate, Terminated
 from wsproxy.compat.zoo.table import ANIMALS, Animal
 
@@ -132,6 +133,25 @@ async def test_webui_8441_no_default_address_is_asked_without_a_gateway(monkeypa
         monkeypatch.setenv("WSPROXY_GATEWAY", gateway.url)  # the command's, not the library's
         result = await deleted(manager, "")
     assert gateway.asked == [] and result.circuits.fate is Fate.NONE
+
+
+async def test_webui_8441_a_hint_about_a_session_never_waits_for_a_silent_manager():
+    """Clients up to 22.x delete the session only after the proxy has answered."""
+    session = "6c8f0c5c-2f34-4a6e-9a0e-0e5b7a1c3d21"
+    async with ANIMALS["hang"]() as silent:
+        manager = {"endpoint": silent, "access-key": "AK", "secret-key": "SK"}
+        async with node(settings(manager=manager)) as gateway:
+            await gateway.auth(await gateway.announce(9, session), session)
+            conf = {"endpoint": silent, "mode": "API", "access_key": "A", "secret_key": "S"}
+            configured = await gateway.ask("PUT", "/conf", json=conf)
+            assert (await gateway.get(f"/proxy/{configured.json['token']}/{session}/add")).json[
+                "code"
+            ] == 200
+            began = time.monotonic()
+            for prefix, key in (("/v2", "AKTEST"), ("", "A")):
+                answer = await gateway.get(f"{prefix}/proxy/{key}/{session}/delete")
+                assert answer.json["code"] == 403
+            assert time.monotonic() - began < 8.0
 
 
 # a manager's 404 is success, another server's is not (landscape A3, 49)

@@ -156,6 +156,17 @@ async def test_d18_redirects_are_not_permanent_and_tokens_end_and_tell_nothing()
         assert (shown.status, shown.headers["Cache-Control"]) == (302, "no-store")
 
 
+async def test_d24_every_port_of_the_range_can_be_set_up():
+    async with v2(fake()) as gateway:
+        links = []
+        for _ in range(3):
+            session = str(uuid4())
+            links.append(await gateway.auth(await gateway.conf(session, 8888), session))
+        assert {link.circuit.port for link in links} == {10200, 10201, 10202}
+        for link in links:
+            assert (await gateway.cookie(link)).startswith("appproxy_permit_")
+
+
 async def test_d25_check_knows_the_key_and_the_start_token():
     session = str(uuid4())
     async with v2(fake()) as gateway:

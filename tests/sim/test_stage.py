@@ -34,14 +34,20 @@ def labs(monkeypatch):
     return made
 
 
-async def test_three_groups_three_sessions_and_apps_that_answer(labs):
+async def test_three_groups_five_sessions_and_apps_that_answer(labs):
     async with staged("http://127.0.0.1:5") as stage:
         groups = stage.installation.world.groups
         assert (groups["local"].address, groups["gpu"].address) == (None, "http://127.0.0.1:5")
         assert groups["broken"].address
-        assert [session.group for session in stage.sessions] == ["local", "gpu", "broken"]
+        assert [(session.name, session.group) for session in stage.sessions] == [
+            ("alpha", "local"),
+            ("beta", "gpu"),
+            ("gamma", "broken"),
+            ("delta", "local"),
+            ("epsilon", "gpu"),
+        ]
         apps = [sorted(session.apps) for session in stage.sessions]
-        assert apps == [["files", "jupyter", "sshd"]] * 2 + [["files", "sshd"]]
+        assert apps == [["files", "jupyter", "sshd"]] * 2 + [["files", "sshd"]] * 3
         ports = [app.port for app in stage.gamma.apps.values()]
         assert all([await accepts(port) for port in ports])
         await stage.containers.end(stage.gamma)

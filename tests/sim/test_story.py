@@ -7,6 +7,8 @@ import pytest
 from aiohttp import web
 
 from tests.sim.fakes import FakeLab
+from wsproxy import app
+from wsproxy.cli.demo import settings_of
 from wsproxy.sim import stage as staging
 from wsproxy.sim.site import Site
 from wsproxy.sim.stage import free_port, staged
@@ -37,9 +39,11 @@ async def test_a_dead_gateway_fails_every_chapter_and_each_says_so():
         "version of group local",
         "run 6*7 in alpha's JupyterLab",
         "run 6*7 in beta's JupyterLab",
+        "ask about the group of delta",
+        "ask about the group of epsilon",
         "ask about the group of gamma",
     ]
-    assert story.failed == len(failed) == 4
+    assert story.failed == len(failed) == 6
     assert "Cannot connect" in failed[0].detail
     assert "start-service answered 500" in failed[2].detail
     assert story.links == []
@@ -49,14 +53,28 @@ async def test_a_report_with_the_wrong_version_is_a_failed_step():
     async def wrong(request: web.Request) -> web.Response:
         return web.json_response({"wsproxy_version": "v2", "reason": "confirmed"})
 
-    app = web.Application()
-    app.router.add_get("/scaling-groups/{group}/wsproxy-version", wrong)
-    site = await Site(app).start()
+    fake = web.Application()
+    fake.router.add_get("/scaling-groups/{group}/wsproxy-version", wrong)
+    site = await Site(fake).start()
     async with story_at(site.url) as (story, steps):
         assert not await story.play()
     await site.close()
     assert "expected ('v1', 'address-not-set'), got ('v2', 'confirmed')" in steps[0].detail
     assert steps[0].version == "v2"
+
+
+async def test_a_deletion_that_leaves_circuits_open_is_a_failed_step():
+    async def careless(session: str, token: str) -> str:
+        return "session: deleted, circuits: failed"
+
+    gateway = f"http://127.0.0.1:{free_port()}"
+    steps: list[Step] = []
+    async with staged(gateway) as stage, app.running(settings_of(stage, int(gateway[-5:]))):
+        story = Story(stage, gateway, careless, steps.append, 1 << 10)
+        assert not await story.play()
+    deletions = [step for step in steps if step.title.startswith("delete ")]
+    assert [step.ok for step in deletions] == [False] * 3
+    assert all("got 'session: deleted, circuits: failed'" in step.detail for step in deletions)
 
 
 async def test_an_interrupted_step_is_told_before_everything_ends():
@@ -67,9 +85,9 @@ async def test_an_interrupted_step_is_told_before_everything_ends():
         await asyncio.Event().wait()
         raise AssertionError
 
-    app = web.Application()
-    app.router.add_get("/scaling-groups/{group}/wsproxy-version", hang)
-    site = await Site(app).start()
+    fake = web.Application()
+    fake.router.add_get("/scaling-groups/{group}/wsproxy-version", hang)
+    site = await Site(fake).start()
     async with story_at(site.url) as (story, steps):
         playing = asyncio.create_task(story.play())
         await asyncio.wait_for(asked.wait(), 5)

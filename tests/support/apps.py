@@ -187,6 +187,17 @@ async def unused_port(host: str = "127.0.0.1") -> int:
     return port
 
 
+async def unused_range(count: int, host: str = "127.0.0.1") -> range:
+    """``count`` ports in a row where nobody listens at the moment."""
+    for _ in range(200):
+        first = await unused_port(host)
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError, OverflowError):
+            for port in range(first, first + count):
+                held.enter_context(socket.socket()).bind((host, port))
+            return range(first, first + count)
+    raise AssertionError("no free ports in a row")
+
+
 class RawClient:
     """One client connection; ``received`` is all that ever arrived on it."""
 

@@ -20,7 +20,7 @@ from wsproxy.api import server
 from wsproxy.api.cross_origin import CrossOriginRules
 from wsproxy.api.server import ApiPolicy
 from wsproxy.api.v1.caller import CallerRules, Callers
-from wsproxy.api.v1.control import Control, ControlRules
+from wsproxy.api.v1.control import Control, ControlRules, SessionGone, nobody_knows
 from wsproxy.api.v1.helpers import Helpers
 from wsproxy.circuits import Circuits
 from wsproxy.core.circuit import Circuit, CloseReason, ThroughManager
@@ -52,6 +52,7 @@ class Options:
     listener: V1Rules = field(default_factory=V1Rules)
     streams: StreamRules = field(default_factory=StreamRules)
     clock: list[float] = field(default_factory=lambda: [0.0])
+    gone: SessionGone = nobody_knows
 
 
 class V1Gateway:
@@ -96,6 +97,7 @@ class V1Gateway:
             self.places,
             self.listeners.alive,
             options.control,
+            options.gone,
         )
         helpers = Helpers(lambda: self.circuits.table, callers, self.places)
         origins = Origins(frozenset(options.caller.origins), loopback=True)

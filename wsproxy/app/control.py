@@ -1,5 +1,6 @@
 """What the control API serves: both dialects, the version report, management, health."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from wsproxy.api import versions
@@ -27,6 +28,10 @@ from wsproxy.net.asking import Asker, AskRules
 from wsproxy.net.probe import Probe, ProbeRules, asking
 
 Question = Callable[[str], Awaitable[Observation]]
+
+
+HINT_SECONDS = 0.7
+"""For the manager to say whether a session is gone: clients wait for it (protocol 9.3)."""
 
 
 class ControlPart:
@@ -116,7 +121,9 @@ class ControlPart:
 
     def _v1(self, base: str) -> list[Endpoint]:
         settings, traffic = self._settings, self._traffic
-        callers = Callers(traffic.configurations, self._caller_rules())
+        callers = Callers(
+            traffic.configurations, self._caller_rules(), access_key_of=self._access_key_of
+        )
         places = rules.v1_places(settings, base)
         pool, _ = parse_pool(settings.v1.port_pool)
         manager = settings.manager
@@ -130,9 +137,11 @@ class ControlPart:
                 endpoints=tuple(
                     one.rstrip("/") for one in (manager.endpoint, manager.webserver) if one
                 ),
+                behind={base: manager.endpoint.rstrip("/")} if manager.forward else {},
                 pool=pool,
                 host=",".join(settings.v1_listen_hosts),
             ),
+            self.session_of_client_gone,
         )
         helpers = Helpers(traffic.table, callers, lambda: places)
         return [*control.endpoints(), *helpers.endpoints()]
@@ -188,16 +197,33 @@ class ControlPart:
         """Whether the manager says that a session is gone; None when it cannot be asked."""
         if self.manager is None:
             return None
-        exists = await self.manager.session_exists(session)
-        return None if exists is None else not exists
+        return await _gone_soon(self.manager.session_exists(session))
+
+    async def session_of_client_gone(self, who: Configuration, session: str) -> bool | None:
+        """The same, asked with the identity of a v1 configuration."""
+        return await _gone_soon(self.session_exists(who, session))
 
     async def session_exists(self, who: Configuration, session: str) -> bool | None:
-        """The same, asked with the identity of a v1 configuration."""
+        """Whether a session exists, asked with the identity of a v1 configuration."""
         settings = self._settings
         async with ManagerClient(who, verify_tls=settings.manager.verify_tls) as client:
             return await client.session_exists(session)
+
+    async def _access_key_of(self, who: Configuration) -> str:
+        """Whose login session it is, as its web server says."""
+        async with ManagerClient(who, verify_tls=self._settings.manager.verify_tls) as client:
+            return await client.access_key()
 
     def _manager_client(self) -> ManagerClient | None:
         if self._own is None:
             return None
         return ManagerClient(self._own, verify_tls=self._settings.manager.verify_tls)
+
+
+async def _gone_soon(exists: Awaitable[bool | None]) -> bool | None:
+    try:
+        async with asyncio.timeout(HINT_SECONDS):
+            known = await exists
+    except TimeoutError:
+        return None
+    return None if known is None else not known

@@ -2,12 +2,14 @@
 
 import asyncio
 import secrets
+import shutil
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import click
-from rich.table import Table
 
 from wsproxy import app
 from wsproxy.cli import output
@@ -38,7 +40,9 @@ def command(check: bool, port: int) -> None:
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             succeeded = runner.run(_until_signal(play, port or free_port()))
-    except (ContainerError, OSError) as error:
+    except OSError as error:
+        output.fail(f"cannot start: {error.strerror or error}")
+    except ContainerError as error:
         output.fail(f"cannot start: {error}")
     raise click.exceptions.Exit(output.EXIT_OK if succeeded else output.EXIT_FAILED)
 
@@ -128,27 +132,33 @@ def _print_step(step: Step) -> None:
 
 
 def _print_links(links: Sequence[Link]) -> None:
-    table = Table(title="open these in a browser")
-    for heading in ("session", "app", "version"):
-        table.add_column(heading)
-    table.add_column("address", overflow="fold")
+    """One line each, whole: terminals make links of them, however narrow they are."""
+    output.stdout().print("open these in a browser:")
     for link in links:
-        table.add_row(link.session, link.app, link.version, link.url)
-    output.stdout().print(table)
+        line = f"  {link.session}'s {link.app}, {link.version}:  {link.url}"
+        output.stdout().print(line, soft_wrap=True)
+
+
+def _program() -> str:
+    """How this command was called: after ``make demo`` it is not on the PATH."""
+    called = Path(sys.argv[0])
+    return "wsproxy" if called.name != "wsproxy" or shutil.which("wsproxy") else str(called)
 
 
 def _print_commands(story: Story) -> None:
     """The simulated user's credentials, for the other commands in another terminal."""
     stage = story.stage
+    program = _program()
+    token = story.tokens.get(stage.alpha.id, "TOKEN")
     lines = (
         "or try the other commands; the keys belong to the simulated user:",
         f"  export BACKEND_ENDPOINT={stage.installation.endpoint}",
         f"  export BACKEND_ACCESS_KEY={stage.user.access_key}",
         f"  export BACKEND_SECRET_KEY={stage.user.secret_key}",
-        f"  wsproxy version broken --gateway {story.gateway}",
-        f"  wsproxy status {stage.installation.world.groups['broken'].address}",
-        f"  wsproxy open beta jupyter --gateway {story.gateway}",
-        f"  wsproxy terminate alpha --gateway {story.gateway}",
+        f"  {program} version broken --gateway {story.gateway}",
+        f"  {program} status {stage.installation.world.groups['broken'].address}",
+        f"  {program} open beta jupyter --gateway {story.gateway}",
+        f"  {program} terminate alpha --gateway {story.gateway} --gateway-token {token}",
         "Ctrl-C ends everything.",
     )
     for line in lines:

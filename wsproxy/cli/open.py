@@ -23,6 +23,7 @@ from wsproxy.cli.output import (
 )
 from wsproxy.client import Client, Fault, ListenerNeeded, NotOpened, Opened
 from wsproxy.core.circuit import Protocol, Transport
+from wsproxy.core.configuration import Configuration
 from wsproxy.core.hosts import is_loopback
 from wsproxy.core.wire import Version
 from wsproxy.manager.handshake import HandshakeRules
@@ -96,43 +97,66 @@ def command(
     BACKEND_SECRET_KEY, or with BACKEND_SESSION. Exit codes: 0 opened, 1 not opened, 2 usage, 3 the
     manager cannot be reached.
     """
-    who = identity(manager)
-    client = Client(who, gateway, verify_tls=not insecure)
-
-    async def work() -> int:
-        async with client:
-            outcome = await client.open_app(
-                session,
-                app,
-                group=group,
-                project=project,
-                port=bind.port,
-                protocol=Protocol(protocol) if protocol else None,
-            )
-        if isinstance(outcome, NotOpened):
-            error(outcome.fault.detail, outcome.fault.code)
-            return EXIT_UNREACHABLE if outcome.unreachable else EXIT_FAILED
-        if isinstance(outcome, Opened):
-            _show(outcome, as_json)
-            return EXIT_OK
-        if outcome.gateway_fault is not None:
-            _tell_gateway(outcome.gateway_fault)
-        rules = StreamRules(
-            handshake=HandshakeRules(verify_tls=not insecure),
-            http_proxy=os.environ.get("EXT_HTTP_PROXY", ""),
-        )
-        try:
-            async with run_local_v1(who, session, app, bind.host, bind.port, rules) as local:
-                return await serve(local, opened_here(local, outcome), as_json)
-        except PortTaken as taken:
-            error(str(taken), "port-not-available", "Choose another port with --bind.")
-            return EXIT_FAILED
-
+    spoken = Protocol(protocol) if protocol else None
+    wanted = Wanted(session, app, group, project, bind, spoken, insecure, as_json)
     try:
-        code = asyncio.run(work())
+        code = asyncio.run(_open(identity(manager), gateway, wanted))
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
     raise click.exceptions.Exit(code)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked for on the command line."""
+
+    session: str
+    app: str
+    group: str
+    project: str
+    bind: Bind
+    protocol: Protocol | None
+    insecure: bool
+    as_json: bool
+
+
+async def _open(who: Configuration, gateway: str, wanted: Wanted) -> int:
+    """The exit code."""
+    async with Client(who, gateway, verify_tls=not wanted.insecure) as client:
+        outcome = await client.open_app(
+            wanted.session,
+            wanted.app,
+            group=wanted.group,
+            project=wanted.project,
+            port=wanted.bind.port,
+            protocol=wanted.protocol,
+        )
+    if isinstance(outcome, NotOpened):
+        error(outcome.fault.detail, outcome.fault.code)
+        return EXIT_UNREACHABLE if outcome.unreachable else EXIT_FAILED
+    if isinstance(outcome, Opened):
+        _show(outcome, wanted.as_json)
+        return EXIT_OK
+    if outcome.gateway_fault is not None:
+        _tell_gateway(outcome.gateway_fault)
+    return await _open_here(who, wanted, outcome)
+
+
+async def _open_here(who: Configuration, wanted: Wanted, needed: ListenerNeeded) -> int:
+    """v1, and nobody listens for us: this command does, as long as it runs."""
+    rules = StreamRules(
+        handshake=HandshakeRules(verify_tls=not wanted.insecure),
+        http_proxy=os.environ.get("EXT_HTTP_PROXY", ""),
+    )
+    bind = wanted.bind
+    try:
+        async with run_local_v1(
+            who, wanted.session, wanted.app, bind.host, bind.port, rules
+        ) as local:
+            return await serve(local, opened_here(local, needed), wanted.as_json)
+    except PortTaken as taken:
+        error(str(taken), "port-not-available", "Choose another port with --bind.")
+        return EXIT_FAILED
 
 
 def _show(opened: Opened, as_json: bool) -> None:

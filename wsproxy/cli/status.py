@@ -66,5 +66,5 @@ def _show(examination: Examination) -> None:
         console.print(Text(f"  {finding.level}: ", _STYLES[finding.level]) + Text(finding.text))
         if finding.mend:
             console.print(Text(f"  → {finding.mend}"))
-    if examination.skew is not None:
-        console.print(Text(f"  clock: {examination.skew:+.0f} s", "dim"))
+    if examination.clock:
+        console.print(Text(f"  clock: {examination.clock}", "dim"))

@@ -85,6 +85,8 @@ def parse_list(text: str) -> tuple[str, ...]:
     if len(text) > LONGEST_LIST:
         raise ValueError(f"the list is longer than {LONGEST_LIST} characters")
     entries = tuple(entry.strip() for entry in text.split(",") if entry.strip())
+    if text.strip() and not entries:
+        raise ValueError("the list has no entry")
     for entry in entries:
         try:
             parse_network(entry)

@@ -159,12 +159,15 @@ _MANAGER_KINDS: Mapping[FailureKind, str] = {
 }
 
 
+_ANSWERED = frozenset({FailureKind.MALFORMED_ANSWER, FailureKind.CUT})
+
+
 def of_manager_failure(failure: Failure) -> SessionPart:
-    """Nobody answered as a manager does; what answers, but not in HTTP, was at least reached."""
+    """No answer of a manager's; where something has begun to answer, it was at least reached."""
     return SessionPart(
         Fate.FAILED,
         manager_fault(failure),
-        unreachable=failure.kind is not FailureKind.MALFORMED_ANSWER,
+        unreachable=failure.kind not in _ANSWERED,
     )
 
 
@@ -220,7 +223,8 @@ def of_gateway(version: Version, status: int, body: bytes) -> Word:
 
 def _of_code(code: int, said: Mapping[str, Any]) -> Word:
     if code == 200:
-        return Word(Told.CLOSED, _count(said.get("closed")))
+        closed = _count(said.get("closed"))
+        return Word(Told.CLOSED, closed if closed is None or closed >= 0 else None)
     if code in (401, 404):  # 401: a v1 proxy that was never configured has no circuits
         return Word(Told.NONE)
     if code == 403:

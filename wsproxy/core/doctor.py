@@ -54,6 +54,13 @@ class Examination:
             finding.level is Level.PROBLEM for finding in self.findings
         )
 
+    @property
+    def clock(self) -> str:
+        """The other clock in words; a Date has whole seconds, so small differences are none."""
+        if self.skew is None:
+            return ""
+        return "the same as here" if abs(self.skew) < 2 else f"{self.skew:+.0f} s"
+
     def document(self) -> dict[str, Any]:
         """The JSON of ``wsproxy status --json``."""
         return {
@@ -122,6 +129,7 @@ LOOKS: tuple[_Look, ...] = (
     _containing(b"backend-ai-webui", "a Backend.AI web server (WebUI)"),
     _containing(b"backend.ai webui", "a Backend.AI web server (WebUI)"),
     _containing(b"<title>backend.ai", "a Backend.AI web server (WebUI)"),
+    _served_by("wsproxy", "a wsproxy, but not its API (its admin port, or a wrong path?)"),
     _backend_ai,
     _jupyter,
     _containing(b"tensorboard", "an app: TensorBoard"),

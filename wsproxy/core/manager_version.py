@@ -4,9 +4,9 @@ Managers of different ages answer the same situation with different errors; seve
 Here they become the observations that ``core.version`` judges.
 """
 
-import json
 from typing import Any
 
+from wsproxy.core.strangers import parsed, problem_slug
 from wsproxy.core.version import GroupUnknown, ManagerFault, ManagerSaid, NoAddress, Observation
 
 _CANNOT_CONNECT = frozenset({"appproxy-connection-error", "server-misconfigured"})
@@ -27,15 +27,8 @@ def of_manager(status: int, body: bytes) -> Observation:
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
+    document = parsed(body)
     return document if isinstance(document, dict) else {}
-
-
-def _slug(document: dict[str, Any]) -> str:
-    return str(document.get("type", "")).rpartition("/")[2]
 
 
 def _not_found(document: dict[str, Any]) -> Observation:
@@ -45,13 +38,13 @@ def _not_found(document: dict[str, Any]) -> Observation:
         return NoAddress()
     if "scaling group" in title or "resource group" in title:
         return GroupUnknown()
-    if _slug(document) in ("object-not-found", "group-not-found"):
+    if problem_slug(document) in ("object-not-found", "group-not-found"):
         return GroupUnknown()
     return ManagerFault("answers-404")
 
 
 def _error(status: int, document: dict[str, Any]) -> ManagerFault:
-    slug = _slug(document)
+    slug = problem_slug(document)
     if status in (401, 403) or slug in _BAD_CREDENTIALS:
         return ManagerFault("denies", f"it answers {status}")
     if slug in _CANNOT_CONNECT:

@@ -52,6 +52,6 @@ def explain_refusal(status: int, date: str, now: datetime, whose: str = "the gat
 def _http_date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year that no clock shows
         return None
     return date if date.tzinfo is not None else date.replace(tzinfo=UTC)

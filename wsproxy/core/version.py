@@ -311,6 +311,8 @@ def _of_answer(answer: Answer, it: str) -> _Verdict:
         return _v1("address-redirects", f"{it} redirects ({answer.status}) to {where}.")
     if 400 <= answer.status < 600:
         return _v1(f"address-answers-{answer.status}", f"{it} answers {answer.status}.")
+    if not 200 <= answer.status < 300:
+        return _v1("address-not-a-wsproxy", f"{it} answers {answer.status}, which is no status.")
     if not answer.whole:
         return _v1("address-not-a-wsproxy", f"{it} sends a body that is cut or has no end.")
     document = _parsed(answer.body)

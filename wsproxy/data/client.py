@@ -285,7 +285,7 @@ class ClientConnection(asyncio.Protocol):
     def _next(self, *, keep: bool, whole: bool) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        if keep:
+        if keep and (self._unread or not self._engine.draining):
             self._rest()
         elif whole and not self._unread:
             self._close()

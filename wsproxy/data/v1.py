@@ -181,7 +181,8 @@ class V1Connection(Accepted):
             if trouble is None or self.gone:
                 return
             verdict = judge(trouble, self._listener.mode)
-            if not self._worth_another(attempt, verdict, trouble) or await self._rest():
+            again = self._worth_another(attempt, verdict, trouble) and not await self._rest()
+            if not (again and self._repeatable):  # the client may have said too much meanwhile
                 await self._give_up(trouble, verdict)
                 return
 
@@ -191,9 +192,13 @@ class V1Connection(Accepted):
         An app that took all that a client had to say owes no answer: it must not hear it again.
         """
         heard = trouble.silent and self.ended
-        repeatable = not heard and (self._trial is None or self._trial.repeatable)
-        starting = verdict is Verdict.STARTING
-        return starting and not self._http and repeatable and attempt < self._rules.retries
+        starting = verdict is Verdict.STARTING and not heard
+        return starting and not self._http and self._repeatable and attempt < self._rules.retries
+
+    @property
+    def _repeatable(self) -> bool:
+        """Whether all that the client has said can be said again."""
+        return self._trial is None or self._trial.repeatable
 
     async def _attempt(self) -> Trouble | None:
         """One tunnel; None when the app spoke (and a relay runs) or the client left."""

@@ -8,6 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from wsproxy.core.configuration import Configuration, Mode
 
@@ -50,6 +51,7 @@ class Configurations:
         self._by_id: dict[str, Registered] = {}  # in order of use
         self._by_identity: dict[tuple[str, ...], str] = {}
         self._by_token: dict[bytes, str] = {}
+        self._access_keys: dict[str, str] = {}  # of logins, as their web server told them
         self._latest = ""
 
     def __len__(self) -> int:
@@ -101,10 +103,29 @@ class Configurations:
     def by_access_key(self, access_key: str) -> Registered | None:
         """What an access key as token means in legacy mode."""
         for registered in reversed(self._by_id.values()):
-            configuration = registered.configuration
-            if configuration.mode is Mode.API and configuration.access_key == access_key:
+            if access_key and self._access_key(registered) == access_key:
                 return registered
         return None
+
+    def _access_key(self, registered: Registered) -> str:
+        configuration = registered.configuration
+        if configuration.mode is Mode.API:
+            return configuration.access_key
+        return self._access_keys.get(registered.id, "")
+
+    def logins(self, most: int) -> tuple[Registered, ...]:
+        """The newest login sessions whose access key is not known."""
+        unknown = (one for one in reversed(self._by_id.values()) if self._is_unknown(one))
+        return tuple(islice(unknown, most))
+
+    def _is_unknown(self, registered: Registered) -> bool:
+        session = registered.configuration.mode is Mode.SESSION
+        return session and registered.id not in self._access_keys
+
+    def learn(self, configuration_id: str, access_key: str) -> None:
+        """Whose login it is; old WebUIs show that key as their token."""
+        if access_key and configuration_id in self._by_id:
+            self._access_keys[configuration_id] = access_key
 
     def forget(self, configuration_id: str) -> None:
         """Drop a configuration and its token."""
@@ -112,3 +133,4 @@ class Configurations:
         if registered is not None:
             del self._by_identity[registered.configuration.identity]
             del self._by_token[_digest(registered.token)]
+            self._access_keys.pop(configuration_id, None)

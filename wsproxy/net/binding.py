@@ -47,13 +47,13 @@ async def addresses_of(host: str) -> tuple[str, ...]:
 async def listen(host: str, port: int) -> list[socket.socket]:
     """Bound sockets, the same port on every address of ``host``; port 0 takes any free one.
 
-    On a machine without IPv6 a host that stands for both families is its IPv4 part. Raises
+    On a machine without IPv6 what stands for both families is its IPv4 part. Raises
     ``PortTaken``.
     """
     addresses = await addresses_of(host)
     for attempt in range(_TRIES):
         try:
-            return _bind_all(addresses, port, optional=host in ("", "localhost"))
+            return _bind_all(addresses, port, optional=not host or addresses == LOOPBACK)
         except PortTaken:
             if port or len(addresses) == 1 or attempt == _TRIES - 1:
                 raise

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from wsproxy.observe.redact import printable, redact, safe_url
+from wsproxy.observe.redact import escaped, printable, redact, safe_url
 
 LOGGER = "wsproxy"
 access_log = logging.getLogger(f"{LOGGER}.access")
@@ -31,7 +31,7 @@ class OneLine(logging.Formatter):
         parts += [clean(f"{key}={_value(value)}") for key, value in _fields(record).items()]
         if record.exc_info:
             parts.append("error=" + redact(self.formatException(record.exc_info)))
-        return " ".join(parts).replace("\r", "\\r").replace("\n", "\\n")
+        return escaped(" ".join(parts))
 
 
 class JsonLine(logging.Formatter):
@@ -49,7 +49,7 @@ class JsonLine(logging.Formatter):
             document[key] = value if isinstance(value, int | float | None) else clean(str(value))
         if record.exc_info:
             document["error"] = redact(self.formatException(record.exc_info))
-        return json.dumps(document, ensure_ascii=False)
+        return json.dumps(document)  # ASCII: nothing in it can drive a terminal or end a line
 
 
 def _cleaner(record: logging.LogRecord) -> Callable[[str], str]:

@@ -76,3 +76,12 @@ def printable(text: str, longest: int = 200) -> str:
     if not text.isprintable():
         clean = "".join(char if char.isprintable() else "?" for char in text)
     return clean if len(clean) <= longest else clean[:longest] + HIDDEN
+
+
+def escaped(text: str) -> str:
+    """``text`` with everything that could end a line or drive a terminal as a backslash escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )

@@ -1,9 +1,11 @@
-"""The demo's stage: three groups, three sessions, and real apps as their containers.
+"""The demo's stage: three groups, their sessions, and real apps as containers.
 
-group    its wsproxy address     session   containers
-local    none: v1                alpha     JupyterLab, files, sshd (a TCP echo)
-gpu      the gateway: v2         beta      JupyterLab, files, sshd
-broken   wrong: falls back       gamma     files, sshd
+group    its wsproxy address     sessions       containers
+local    none: v1                alpha, delta   JupyterLab (alpha's), files, sshd (a TCP echo)
+gpu      the gateway: v2         beta, epsilon  JupyterLab (beta's), files, sshd
+broken   wrong: falls back       gamma          files, sshd
+
+Delta, epsilon and gamma are there to be deleted; alpha and beta stay open for a person.
 """
 
 import asyncio
@@ -68,10 +70,12 @@ class Stage:
     alpha: Session
     beta: Session
     gamma: Session
+    delta: Session
+    epsilon: Session
 
     @property
     def sessions(self) -> tuple[Session, ...]:
-        return self.alpha, self.beta, self.gamma
+        return self.alpha, self.beta, self.gamma, self.delta, self.epsilon
 
 
 @asynccontextmanager
@@ -89,13 +93,14 @@ async def staged(gateway: str, era: ManagerTraits = ManagerTraits.M26_8) -> Asyn
         stack.push_async_callback(containers.close)
         try:
             async with asyncio.TaskGroup() as starting:
-                alpha = starting.create_task(_session(world, containers, user, "alpha", "local"))
-                beta = starting.create_task(_session(world, containers, user, "beta", "gpu"))
-                gamma = starting.create_task(_small_session(world, containers, user))
+                sessions = [
+                    starting.create_task(start(world, containers, user, name, group))
+                    for name, group, start in PLAN
+                ]
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
         running = await stack.enter_async_context(installation(world, era, ended=containers.end))
-        yield Stage(running, containers, user, alpha.result(), beta.result(), gamma.result())
+        yield Stage(running, containers, user, *(session.result() for session in sessions))
 
 
 async def _session(
@@ -114,8 +119,10 @@ async def _session(
     return session
 
 
-async def _small_session(world: World, containers: Containers, user: Keypair) -> Session:
-    session = world.add_session("gamma", "broken", user.access_key)
+async def _small_session(
+    world: World, containers: Containers, user: Keypair, name: str, group: str
+) -> Session:
+    session = world.add_session(name, group, user.access_key)
     directory = _Directory()
     shelf, echo = Shelf(directory.path), Echo()
     containers.belong(session, (shelf, echo, directory))
@@ -123,6 +130,16 @@ async def _small_session(world: World, containers: Containers, user: Keypair) ->
     await echo.start()
     _add_small_apps(session, shelf, echo)
     return session
+
+
+PLAN = (
+    ("alpha", "local", _session),
+    ("beta", "gpu", _session),
+    ("gamma", "broken", _small_session),
+    ("delta", "local", _small_session),
+    ("epsilon", "gpu", _small_session),
+)
+"""Name, group, and what starts its containers, in the order of ``Stage``."""
 
 
 def _add_small_apps(session: Session, shelf: Shelf, echo: Echo) -> None:

@@ -3,7 +3,7 @@
 versions   what the gateway says about the three groups, and why
 alpha      v1: a notebook, files, sshd through the manager
 beta       v2: the same, straight to the container
-gamma      a wrong address: degrades to v1, works, and can be deleted
+deletions  a session of each group: v1, v2, and a wrong address, which degrades to v1 and works
 """
 
 import asyncio
@@ -92,7 +92,9 @@ class Story:
             self.versions,
             lambda: self.notebook(self.stage.alpha, "v1"),
             lambda: self.notebook(self.stage.beta, "v2"),
-            self.broken,
+            lambda: self.deletion(self.stage.delta),
+            lambda: self.deletion(self.stage.epsilon),
+            lambda: self.deletion(self.stage.gamma),
         )
         for chapter in chapters:
             try:
@@ -164,9 +166,8 @@ class Story:
             result.detail = f"{host}:{port}, {len(ECHO_TEXT)} bytes came back"
             self._check_way(result, session)
 
-    async def broken(self) -> None:
-        """The wrong address does not stop anything: use the app through v1, delete the session."""
-        session = self.stage.gamma
+    async def deletion(self, session: Session) -> None:
+        """No group stops anything, one with a wrong address neither: use an app, delete."""
         async with new_http() as http:
             async with self._step(f"ask about the group of {session.name}") as result:
                 report = await version_report(http, self.gateway, session.group)
@@ -176,6 +177,7 @@ class Story:
         async with self._step(f"delete {session.name}") as result:
             result.version = version
             result.detail = await self.delete(str(session.id), self.tokens[session.id])
+            _check(result.detail, "session: deleted, circuits: closed")
             _check(session.id in self.stage.installation.world.sessions, False)
 
     async def open(

@@ -1,7 +1,9 @@
 """Who calls a v1 route: by token, by address, by origin; and how often (protocol 2.7, design 9)."""
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,9 +11,19 @@ from aiohttp import hdrs, web
 
 from wsproxy.api.answers import json_response
 from wsproxy.core.clientip import LOOPBACK, parse_address, passed_on
+from wsproxy.core.configuration import Configuration
 from wsproxy.core.ratelimit import RateLimit, Ruling
 from wsproxy.core.v1 import LOCAL_TOKEN, origin_allowed
 from wsproxy.manager.configurations import Configurations, Registered
+
+LOGINS = 4
+"""Login sessions that are asked for their access key at once."""
+
+LOGIN_PATIENCE = 0.7
+"""Seconds; an older WebUI is to be answered within one (protocol 11, case 30)."""
+
+AccessKeyOf = Callable[[Configuration], Awaitable[str]]
+"""Asks a web server whose login it is; "" when it does not say."""
 
 TOO_MANY = "Too many requests, please try again later."
 
@@ -47,6 +59,7 @@ class Callers:
     configurations: Configurations
     rules: CallerRules
     clock: Callable[[], float] = time.monotonic
+    access_key_of: AccessKeyOf | None = None
     _limit: RateLimit = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,7 +86,7 @@ class Callers:
             self.rules.legacy_tokens and self.rules.local(request) and self.origin_allowed(request)
         )
 
-    def of_token(self, request: web.Request) -> Registered | web.Response:
+    async def of_token(self, request: web.Request) -> Registered | web.Response:
         """Whose token is in the path, or the refusal (protocol 2.3 gives the order)."""
         token = request.match_info["token"]
         found = self.configurations.by_token(token)
@@ -86,8 +99,22 @@ class Callers:
         if token == LOCAL_TOKEN:
             found = self.configurations.latest()
         else:
-            found = self.configurations.by_access_key(token)
+            found = await self._of_access_key(token)
         return found or self.refusal(403)
+
+    async def _of_access_key(self, access_key: str) -> Registered | None:
+        """A login session's key is learnt when somebody shows one: only old WebUIs do."""
+        found = self.configurations.by_access_key(access_key)
+        if found is None and self.access_key_of is not None:
+            logins = self.configurations.logins(LOGINS)
+            await asyncio.gather(*(self._learn(one, self.access_key_of) for one in logins))
+            found = self.configurations.by_access_key(access_key)
+        return found
+
+    async def _learn(self, login: Registered, ask: AccessKeyOf) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOGIN_PATIENCE):
+                self.configurations.learn(login.id, await ask(login.configuration))
 
     def count(self, request: web.Request) -> Ruling:
         """One more request. On loopback all clients have one address, so tokens count apart."""

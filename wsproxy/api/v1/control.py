@@ -1,24 +1,23 @@
 """``/conf`` and ``/proxy/…``: configure, open, look, close (protocol 2.1 to 2.5)."""
 
+import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Protocol
-from uuid import UUID
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
 from wsproxy.api.answers import json_response
 from wsproxy.api.body import read_body
+from wsproxy.api.circuits import CircuitsLike
 from wsproxy.api.endpoint import Cors, Endpoint, Handler
 from wsproxy.api.v1.caller import Callers, too_many
-from wsproxy.circuits import Opened, Want
+from wsproxy.circuits import Want
 from wsproxy.core.circuit import Circuit, CloseReason, ThroughManager
 from wsproxy.core.configuration import BadConfiguration, Configuration, read_configuration
 from wsproxy.core.portpool import PortPool, candidates
 from wsproxy.core.problem import Problem
-from wsproxy.core.routing import RouteTable
 from wsproxy.core.slots import ListedSlot
 from wsproxy.core.v1 import LOCAL_TOKEN, AddQuery, BadQuery, Places, added, read_add
 from wsproxy.core.wire import Version
@@ -32,39 +31,18 @@ BODY_LIMIT = 100 * 1024
 _LONGEST_SESSION = 255
 
 
-class CircuitsLike(Protocol):
-    """The part of ``circuits.Circuits`` that is used here."""
+SessionGone = Callable[[Configuration, str], Awaitable[bool | None]]
+"""Whether the manager says that a session is gone; None when it cannot be asked. Answers soon."""
 
-    @property
-    def table(self) -> RouteTable: ...
 
-    def find(
-        self,
-        session_id: str,
-        *,
-        app: str | None = None,
-        owner: str | None = None,
-        version: Version | None = None,
-    ) -> tuple[Circuit, ...]: ...
-
-    async def open(self, want: Want) -> Opened | Problem: ...
-
-    async def close(self, circuit_id: UUID, reason: CloseReason) -> bool: ...
-
-    async def close_session(
-        self,
-        session_id: str,
-        *,
-        app: str | None = None,
-        owner: str | None = None,
-        version: Version | None = None,
-        reason: CloseReason,
-    ) -> int: ...
+async def nobody_knows(who: Configuration, session: str) -> bool | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class ControlRules:
-    """``endpoints``: with ``remote``, the only ones that ``/conf`` accepts.
+    """``endpoints``: with ``remote``, the only ones that ``/conf`` accepts. ``behind``: by the
+    front's own address, the server that it stands before.
 
     ``host``: where app listeners are bound; "localhost" is both loopback addresses.
     """
@@ -72,6 +50,7 @@ class ControlRules:
     endpoints: tuple[str, ...] = ()
     pool: PortPool = field(default_factory=PortPool)
     host: str = "localhost"
+    behind: Mapping[str, str] = field(default_factory=dict)
 
 
 class Control:
@@ -85,6 +64,7 @@ class Control:
         places: Callable[[], Places],
         alive: Callable[[Circuit], bool],
         rules: ControlRules | None = None,
+        gone: SessionGone = nobody_knows,
     ) -> None:
         self._circuits = circuits
         self._configurations = configurations
@@ -92,6 +72,7 @@ class Control:
         self._places = places
         self._alive = alive
         self._rules = rules or ControlRules()
+        self._gone = gone
 
     def endpoints(self) -> list[Endpoint]:
         """Protocol 2; ``/proxy`` routes are counted per client."""
@@ -100,7 +81,7 @@ class Control:
             ("GET", "/", self.list_own),
             ("GET", "/proxy/{token}/{session}", self._for_owner(self.check)),
             ("GET", "/proxy/{token}/{session}/add", self._for_owner(self.add)),
-            ("GET", "/proxy/{token}/{session}/delete", self._for_owner(self.delete)),
+            ("GET", "/proxy/{token}/{session}/delete", self._for_owner(self.delete, self.hinted)),
             ("GET", "/proxy/{token}/{session}/down", self._for_owner(self.down)),
         ]
         return [
@@ -121,6 +102,8 @@ class Control:
             configuration = read_configuration(await _document(request))
         except BadConfiguration as error:
             return json_response({"code": 400, "msg": str(error)}, status=400)
+        endpoint = self._rules.behind.get(configuration.endpoint, configuration.endpoint)
+        configuration = replace(configuration, endpoint=endpoint)
         if (refused := self._foreign(configuration)) is not None:
             return refused
         registered = self._configurations.put(configuration, by_client=True)
@@ -225,12 +208,35 @@ class Control:
         )
         return json_response({"code": 200 if closed else 404})
 
+    async def hinted(self, request: web.Request) -> bool:
+        """A delete without the right to is still a hint: what has ended is closed (design 7).
+
+        Clients of before 2026 show an access key here; their users asked for the session's end.
+        """
+        found = self._circuits.find(_session(request), version=Version.V1)
+        owners = sorted({circuit.owner for circuit in found})
+        return any(await asyncio.gather(*(self._ended(request, owner) for owner in owners)))
+
+    async def _ended(self, request: web.Request, owner: str) -> bool:
+        session, who = _session(request), self._configurations.by_id(owner)
+        if who is None or not await self._gone(who, session):
+            return False
+        log.info("session %s is gone, its listeners go", session)
+        return (
+            await self._circuits.close_session(
+                session, owner=owner, version=Version.V1, reason=CloseReason.SESSION_ENDED
+            )
+            > 0
+        )
+
     # before each of them
 
     def _for_owner(
-        self, handler: Callable[[web.Request, Registered], Awaitable[web.StreamResponse]]
+        self,
+        handler: Callable[[web.Request, Registered], Awaitable[web.StreamResponse]],
+        hint: Callable[[web.Request], Awaitable[bool]] | None = None,
     ) -> Handler:
-        """Machine, rate, token: then the handler."""
+        """Machine, rate, token: then the handler. ``hint``: what a refused one is good for."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             if (refused := self._callers.stranger(request)) is not None:
@@ -238,8 +244,13 @@ class Control:
             ruling = self._callers.count(request)
             if not ruling.allowed:
                 return too_many(dict(ruling.headers))
-            owner = self._callers.of_token(request)
-            answer = owner if isinstance(owner, web.Response) else await handler(request, owner)
+            owner = await self._callers.of_token(request)
+            if not isinstance(owner, web.Response):
+                answer = await handler(request, owner)
+            elif hint is not None and await hint(request):
+                answer = json_response({"code": 200})
+            else:
+                answer = owner
             answer.headers.update(ruling.headers)
             return answer
 

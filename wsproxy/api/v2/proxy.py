@@ -11,12 +11,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from aiohttp import hdrs, web
 
 from wsproxy.api.answers import json_response
 from wsproxy.api.body import read_query
+from wsproxy.api.circuits import CircuitsLike
 from wsproxy.api.endpoint import Cors, Endpoint
 from wsproxy.api.v2.parameters import App, Auth, Delete
 from wsproxy.api.v2.start_tokens import StartTokens
@@ -37,41 +38,12 @@ from wsproxy.core.cors import Origins
 from wsproxy.core.negotiate import Form, app_form
 from wsproxy.core.permits import PermitRules, cookies
 from wsproxy.core.problem import Problem, ProblemError
-from wsproxy.core.routing import RouteTable
 from wsproxy.core.setup import Places
 from wsproxy.core.slots import SlotRules
 from wsproxy.core.tokens import StartToken
 from wsproxy.core.wire import Version
 
 log = logging.getLogger(__name__)
-
-
-class CircuitsLike(Protocol):
-    """The part of ``circuits.Circuits`` that is used here."""
-
-    @property
-    def table(self) -> RouteTable: ...
-
-    def find(
-        self,
-        session_id: str,
-        *,
-        app: str | None = None,
-        owner: str | None = None,
-        version: Version | None = None,
-    ) -> tuple[Circuit, ...]: ...
-
-    async def open(self, want: Want) -> Opened | Problem: ...
-
-    async def close_session(
-        self,
-        session_id: str,
-        *,
-        app: str | None = None,
-        owner: str | None = None,
-        version: Version | None = None,
-        reason: CloseReason,
-    ) -> int: ...
 
 
 Fallback = Callable[[str], Awaitable[str]]
