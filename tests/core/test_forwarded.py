@@ -4,7 +4,13 @@ from ipaddress import ip_network
 
 import pytest
 
-from wsproxy.core.forwarded import is_trusted, plain_address, seen_by_client
+from wsproxy.core.forwarded import (
+    LONGEST_NAME,
+    _remembered,
+    is_trusted,
+    plain_address,
+    seen_by_client,
+)
 from wsproxy.core.heads import Peer, RequestHead
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("::1/128"))
@@ -26,6 +32,16 @@ SPOOFED = (
     (b"X-Forwarded-Prefix", b"/evil"),
     (b"Forwarded", b"for=6.6.6.6"),
 )
+
+
+def test_a_host_that_no_name_can_have_is_not_remembered():
+    """Strangers choose it: 4096 heads of 64 KiB would stay in memory."""
+    before = _remembered.cache_info().currsize
+    for number in range(3):
+        name = "h" * LONGEST_NAME + str(number)
+        head = RequestHead("GET", "/", ((b"Host", name.encode()),))
+        assert seen_by_client(head, Peer("192.0.2.1"), False).host == name
+    assert _remembered.cache_info().currsize == before
 
 
 def test_case_75_a_stranger_is_not_believed():

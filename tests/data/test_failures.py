@@ -84,6 +84,21 @@ async def test_a_fall_back_that_fails(streams: Streams | None, status: int, code
         assert b"X-BackendAI-Wsproxy-Version: v1\r\n" in head
 
 
+async def test_a_way_that_fails_as_nobody_foresaw_is_an_answer_too(caplog):
+    """A bug in opening a way must not leave the client waiting for ever."""
+
+    class Broken:
+        async def open(self, route, factory):
+            raise RuntimeError("a bug")
+
+    async with gateway(MANAGER, streams=Broken()) as gw, raw_client(gw.port) as client:
+        await client.send(JSON_GET)
+        head, body = await client.answer()
+        assert head.startswith(b"HTTP/1.1 502 ")
+        assert b"a bug" not in body
+    assert "connecting to an app failed" in caplog.text
+
+
 async def test_a_target_that_is_not_allowed_is_never_connected():
     rules = DialRules(allow=lambda address, port: False)
     async with raw_app() as app, gateway(app, dial=rules) as gw, raw_client(gw.port) as client:

@@ -15,11 +15,13 @@ from tests.support.apps import (
     RawApp,
     answering,
     eventually,
+    exchange,
     just_read,
     raw_app,
     raw_client,
 )
 from tests.support.gateway import PassSite, to
+from wsproxy.compat.zoo.keeper import tls_context
 from wsproxy.core.circuit import Circuit, CloseReason, HostListener, PortListener, Protocol
 from wsproxy.core.meter import Meter
 from wsproxy.core.problem import Problem
@@ -28,6 +30,7 @@ from wsproxy.data.client import serve
 from wsproxy.data.dial import Dialer, DialRules
 from wsproxy.data.engine import Engine
 from wsproxy.data.listeners import Factories, Listeners
+from wsproxy.data.rules import EngineRules
 from wsproxy.data.site import Forward
 from wsproxy.net.connect import Factory
 
@@ -63,8 +66,8 @@ class Node:
     def __init__(self) -> None:
         self.engine = Engine(Dialer(DialRules()))
         self.sites: dict[str, PassSite] = {}
-        factories = Factories(self.http, self.raw, self.raw)
-        self.listeners = Listeners(self.engine, factories)
+        self.factories = Factories(self.http, self.raw, self.raw)
+        self.listeners = Listeners(self.engine, self.factories)
 
     def http(self, circuit: Circuit) -> Factory:
         site = PassSite(*circuit.routes)
@@ -242,6 +245,17 @@ async def test_circuits_of_the_wildcard_domain_share_a_port():
             assert (await client.answer())[1] == b"ok"
         taken = await node.listeners.serve_site("127.0.0.1", port, node.http(circuit))
         assert isinstance(taken, Problem)
+
+
+async def test_a_client_that_never_greets_a_tls_port_is_closed():
+    async with raw_app() as app, a_node() as node:
+        node.engine.rules = EngineRules(head_seconds=0.05)
+        listeners = Listeners(node.engine, node.factories, tls=tls_context("good"))
+        circuit = await listeners.open(circuit_to(app))
+        assert isinstance(circuit, Circuit)
+        assert await exchange(port_of(circuit), b"") == b""
+        assert app.links == []
+        await listeners.close_all()
 
 
 async def test_a_site_on_a_unix_socket(tmp_path):

@@ -80,6 +80,7 @@ async def gateway(
     try:
         yield Gateway(site, engine, server.sockets[0].getsockname()[1])
     finally:
+        engine.draining = True  # as when a node stops
         server.close()
         await server.wait_closed()
         for client in list(engine.open.clients):

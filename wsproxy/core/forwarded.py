@@ -19,6 +19,10 @@ FORWARDED = b"forwarded"
 _SET_HERE = frozenset({"for", "proto", "host", "port"})
 
 
+LONGEST_NAME = 261
+"""A name of 255 bytes and a port. What is longer is not remembered: strangers choose the Host."""
+
+
 def claims_about_client(name: bytes) -> bool:
     """Whether a field (name in lower case) is of this family.
 
@@ -60,7 +64,7 @@ def seen_by_client(head: RequestHead, peer: Peer, trusted: bool) -> Seen:
     """The fields about the client, complete, for one request."""
     host = head.first(b"host")
     if not trusted:
-        return _direct(peer.host, peer.tls, host)
+        return (_remembered if len(host) <= LONGEST_NAME else _direct)(peer.host, peer.tls, host)
     proto = head.first(b"x-forwarded-proto").split(",")[0].strip().lower()
     proto = proto if proto in ("http", "https") else _proto(peer.tls)
     named = head.first(b"x-forwarded-host").split(",")[0].strip() or host
@@ -71,12 +75,14 @@ def seen_by_client(head: RequestHead, peer: Peer, trusted: bool) -> Seen:
     return Seen(proto, named, _fields(chain, proto, named, port, elements) + _others(head))
 
 
-@lru_cache(maxsize=4096)
 def _direct(peer_host: str, tls: bool, host: str) -> Seen:
     proto = _proto(tls)
     chain = plain_address(peer_host)
     element = _element(peer_host, host, proto)
     return Seen(proto, host, _fields(chain, proto, host, _port(host, proto), element))
+
+
+_remembered = lru_cache(maxsize=4096)(_direct)
 
 
 def _fields(chain: str, proto: str, host: str, port: str, elements: str) -> RawHeaders:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Hashable
 
 from wsproxy.core.circuit import Direct, Route
-from wsproxy.core.failure import Failure
+from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.data.activity import Activity
 from wsproxy.data.connections import Connections
 from wsproxy.data.dial import Dialer
@@ -62,6 +62,9 @@ class Engine:
             return lent
         try:
             dialled = await self._dialer.dial(route, AppConnection)
+        except Exception:
+            log.exception("connecting to an app failed")
+            dialled = Failure(FailureKind.UNREACHABLE, Side.GATEWAY, "The gateway itself failed.")
         except BaseException:
             self.pool.leave(key)
             raise

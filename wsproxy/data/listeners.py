@@ -229,7 +229,11 @@ class Listeners:
         loop = asyncio.get_running_loop()
         servers = [
             await loop.create_server(
-                lambda: _Arrival(accepted, factory), sock=sock, ssl=tls, backlog=BACKLOG
+                lambda: _Arrival(accepted, factory),
+                sock=sock,
+                ssl=tls,
+                ssl_handshake_timeout=self._engine.rules.head_seconds if tls else None,
+                backlog=BACKLOG,
             )
             for sock in sockets
         ]
