@@ -9,6 +9,7 @@ from yarl import URL
 
 from tests.support.installations import serving
 from tests.support.node import SECRETS, Node, node, settings
+from wsproxy.compat.eras.managers import managers, traits_of
 from wsproxy.compat.scene import Play, Scene
 from wsproxy.sim.installation import Installation, installation
 from wsproxy.sim.world import App, Keypair, Session, World
@@ -74,16 +75,22 @@ class Theatre:
 
 @contextlib.asynccontextmanager
 async def theatre(
-    address: str | None = None, *, v2: bool = False, front: str = "", origins: tuple[str, ...] = ()
+    address: str | None = None,
+    *,
+    v2: bool = False,
+    front: str = "",
+    origins: tuple[str, ...] = (),
+    manager_era: str = "manager-26.4",
 ) -> AsyncIterator[Theatre]:
     """``address`` is the group's; with ``v2`` it is the gateway's own. ``front``: "manager" or
     "webserver" puts the gateway before that server."""
+    traits = traits_of(managers()[manager_era])
     world = World()
     for user in (USER, ADMIN):
         world.add_user(user)
     group = world.add_group(GROUP, address)
     app = SceneApp()
-    async with serving(app.handle) as place, installation(world) as running:
+    async with serving(app.handle) as place, installation(world, traits) as running:
         port = URL(place).port
         assert port is not None
         jupyter = App("jupyter", "127.0.0.1", port)

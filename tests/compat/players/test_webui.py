@@ -43,9 +43,10 @@ async def perform(name: str, at: Theatre, **options) -> Play:
 @pytest.mark.parametrize("before", [False, True], ids=["beside", "before"])
 @pytest.mark.parametrize("v2", [False, True], ids=["v1", "v2"])
 @pytest.mark.parametrize("name", UIS)
-async def test_every_age_opens_uses_and_deletes(name, v2, before):
+async def test_every_age_opens_uses_and_deletes_with_the_manager_of_its_time(name, v2, before):
     where = front(name) if before else ""
-    async with theatre(v2=v2, front=where, origins=("null",)) as at:
+    era = clients()[name].manager
+    async with theatre(v2=v2, front=where, origins=("null",), manager_era=era) as at:
         play = await perform(name, at)
 
         assert good(play, *ALL_BUT_CLOSE), (how(play), told(play))
