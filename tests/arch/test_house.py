@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = sorted((ROOT / "wsproxy").rglob("*.py"))
+CORE = sorted((ROOT / "wsproxy/core").rglob("*.py"))
 IMPORTERS_OF_SETTINGS = ("app", "cli", "config")
 
 
@@ -18,23 +19,74 @@ def imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add(node.module or "")
+            module = node.module or ""
+            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
     return found
+
+
+def calls(path: Path) -> set[str]:
+    """What is called, as it is written: ``print``, ``datetime.now``."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+def belongs_to(name: str, module: str) -> bool:
+    return name == module or name.startswith(f"{module}.")
 
 
 def test_only_the_composition_root_and_commands_know_the_settings() -> None:
     for path in PACKAGE:
         if path.relative_to(ROOT / "wsproxy").parts[0] in IMPORTERS_OF_SETTINGS:
             continue
-        assert not {name for name in imports(path) if name.startswith("wsproxy.config")}, path
+        known = {name for name in imports(path) if belongs_to(name, "wsproxy.config")}
+        assert not known, path
 
 
-@pytest.mark.parametrize(
-    "name", ["asyncio", "socket", "time", "random", "logging", "os", "secrets"]
-)
-def test_decisions_do_no_io(name: str) -> None:
-    for path in (ROOT / "wsproxy/core").rglob("*.py"):
-        assert not {found for found in imports(path) if found.split(".")[0] == name}, path
+IO_MODULES = [
+    "asyncio",
+    "io",
+    "logging",
+    "os",
+    "pathlib",
+    "random",
+    "secrets",
+    "selectors",
+    "shutil",
+    "signal",
+    "socket",
+    "ssl",
+    "subprocess",
+    "sys",
+    "tempfile",
+    "threading",
+    "time",
+    "aiohttp",
+    "redis",
+    "sqlite3",
+    "uvloop",
+]
+
+IO_CALLS = ("open", "print", "input", "uuid1", "uuid4", "now", "utcnow", "today")
+"""Files, terminals, randomness and clocks that come with an innocent module, or with none."""
+
+
+@pytest.mark.parametrize("name", IO_MODULES)
+def test_decisions_import_nothing_that_does_io(name: str) -> None:
+    for path in CORE:
+        assert not {found for found in imports(path) if belongs_to(found, name)}, path
+
+
+@pytest.mark.parametrize("name", IO_CALLS)
+def test_decisions_are_given_time_and_randomness(name: str) -> None:
+    for path in CORE:
+        assert not {called for called in calls(path) if called.split(".")[-1] == name}, path
+
+
+def test_tasks_are_started_in_one_place() -> None:
+    """Named, referenced, errors reported. A task group does that too."""
+    starting = re.compile(r"\b(asyncio|loop|get_running_loop\(\))\.(create_task|ensure_future)\(")
+    places = [path for path in PACKAGE if starting.search(path.read_text("utf-8"))]
+    assert [path.relative_to(ROOT).as_posix() for path in places] == ["wsproxy/net/tasks.py"]
 
 
 def test_every_module_says_what_it_is() -> None:

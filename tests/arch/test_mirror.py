@@ -8,6 +8,21 @@ ROOT = Path(__file__).resolve().parents[2]
 NO_BEHAVIOUR = ("__init__.py", "wire.py")
 """Only names."""
 
+ACROSS = {
+    "data": {
+        "animals",
+        "bad_input",
+        "failures",
+        "tls",
+        "upgrade",
+        "uvloop",
+        "uvloop_raw",
+        "wire",
+    },
+    "state": {"contract"},
+}
+"""Tests of what several files of a package do together; all others are named after one file."""
+
 CORE = sorted(
     path for path in (ROOT / "wsproxy/core").glob("*.py") if path.name not in NO_BEHAVIOUR
 )
@@ -32,10 +47,23 @@ def test_every_file_of_core_has_its_test(path: Path) -> None:
 
 def test_test_folders_are_named_after_packages() -> None:
     packages = {path.parent.name for path in (ROOT / "wsproxy").glob("*/__init__.py")}
-    others = {"arch", "browser", "conformance", "docs", "e2e", "examples", "integration"}
+    others = {"arch", "conformance", "docs", "e2e", "examples"}
     others |= {"regressions", "scripts", "support"}
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
     assert folders - packages - others - {"__pycache__"} == set()
+
+
+def test_a_test_is_named_after_the_file_or_folder_that_it_tests() -> None:
+    strangers = []
+    for package in sorted((ROOT / "wsproxy").glob("*/__init__.py")):
+        folder = ROOT / "tests" / package.parent.name
+        for test in sorted(folder.rglob("test_*.py")):
+            name = test.stem.removeprefix("test_")
+            tested = package.parent / test.relative_to(folder).parent / name
+            known = tested.with_suffix(".py").is_file() or (tested / "__init__.py").is_file()
+            if not known and name not in ACROSS.get(package.parent.name, ()):
+                strangers.append(str(test.relative_to(ROOT)))
+    assert strangers == []
 
 
 def test_files_stay_short() -> None:

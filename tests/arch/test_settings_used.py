@@ -24,4 +24,6 @@ KEYS = [
 @pytest.mark.parametrize(("section", "key"), KEYS)
 def test_the_setting_has_an_effect(section: str, key: str) -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in READERS)
-    assert re.search(rf"\.{key.replace('-', '_')}\b", text), f"[{section}] {key} is never read"
+    owner = {"groups": "group"}.get(section, section.replace("-", "_"))
+    read = rf"\b{owner}\.{key.replace('-', '_')}\b"
+    assert re.search(read, text), f"[{section}] {key} is never read"

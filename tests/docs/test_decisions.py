@@ -1,6 +1,7 @@
 """Decisions are found by their number: one page each, and the index names them all."""
 
 import re
+import tomllib
 from pathlib import Path
 
 DECISIONS = Path(__file__).resolve().parents[2] / "docs/decisions"
@@ -29,3 +30,13 @@ def test_the_index_names_every_page_by_its_title() -> None:
         for number, _, name in [title(page).removeprefix("# ").partition(". ")]
     ]
     assert entries == expected
+
+
+def test_every_dependency_has_its_reason() -> None:
+    root = DECISIONS.parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    text = (DECISIONS / "0005-dependencies.md").read_text(encoding="utf-8").lower()
+    wanted = [*project["dependencies"], *extras["demo"], *extras["dev"]]
+    names = [re.split(r"[^\w-]", entry)[0].lower() for entry in wanted]
+    assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []
