@@ -28,11 +28,17 @@ from wsproxy.client import (
 )
 from wsproxy.compat.zoo.table import ANIMALS, Animal
 from wsproxy.core.configuration import AuthMode, Mode
+from wsproxy.core.deletion import ID_UNKNOWN
 
 DELETED = SessionPart(Fate.DELETED)
 NONE = CircuitsPart(Fate.NONE)
 QUICK = ClientRules(patience=10.0, deletion=DeletionRules(cleanup=0.5, call=2.0))
-SILENT = ("address-silent",)
+UNKNOWN = CircuitsPart(Fate.FAILED, fault=ID_UNKNOWN)
+
+
+def asked(session: str, token: str = "AKUSER") -> set[str]:
+    """What a gateway is asked for one session."""
+    return {f"GET {prefix}/proxy/{token}/{session}/delete" for prefix in ("", "/v2")}
 
 
 async def terminate(who: Configuration, *sessions: str, gateway: str = "", **more):
@@ -169,6 +175,16 @@ class TestCircuits:
         [result] = await terminate(manager.api(), "one", gateway=gateway.url)
         assert result.session == DELETED and result.circuits.fate is Fate.CLOSED
         assert gateway.circuits == {}
+
+    async def test_an_owners_session_by_name_may_have_had_circuits(
+        self, manager: SmallManager, gateway: SmallGateway
+    ):
+        """The manager is not asked for its id, and the gateway knows no names: nobody can say."""
+        gateway.circuits = {("v2", THREE): 1}
+        [result] = await terminate(
+            manager.api(), "three", gateway=gateway.url, owner_access_key="AKADMIN"
+        )
+        assert result == Terminated("three", DELETED, UNKNOWN)
 
     async def test_circuits_of_sessions_with_the_same_name_stay(
         self, manager: SmallManager, gateway: SmallGateway
@@ -327,7 +343,77 @@ class TestTime:
             who = replace(manager.login(), endpoint=url)
             [result] = await terminate(who, "one", gateway=gateway.url, rules=rules)
             held.set()
-        assert result == Terminated("one", DELETED, NONE)
+        assert result.session == DELETED
+        if path == "_/match":
+            assert result.circuits == UNKNOWN and set(gateway.asked) == asked("one")
+        else:
+            assert result.circuits == NONE
+
+    async def test_a_manager_that_is_slow_with_names_is_asked_for_few_of_them(
+        self, manager: SmallManager, gateway: SmallGateway
+    ):
+        """Many names must not wait one after the other for a manager that tells none."""
+        held, matches = asyncio.Event(), 0
+
+        async def slow(request):
+            nonlocal matches
+            if "_/match" in request.path:
+                matches += 1
+                await held.wait()
+            return await manager.handle(request)
+
+        names = [f"session-{n}" for n in range(100)]
+        manager.sessions = {
+            f"{n:08d}-1111-4111-8111-111111111111": (name, "AKUSER") for n, name in enumerate(names)
+        }
+        rules = ClientRules(deletion=DeletionRules(lookup=0.2, parallel=4))
+        began = time.monotonic()
+        async with serving(slow) as url:
+            who = replace(manager.api(), endpoint=url)
+            results = await terminate(who, *names, gateway=gateway.url, rules=rules)
+            held.set()
+        assert time.monotonic() - began < 10
+        assert matches <= 8 and not manager.sessions
+        assert {result.circuits for result in results} == {UNKNOWN}
+
+    async def test_many_sessions_take_turns_and_each_has_its_whole_time(
+        self, manager: SmallManager, gateway: SmallGateway
+    ):
+        """The time of a session's clean-up begins with its turn: no queue makes it late."""
+        ids = [f"{n:08d}-1111-4111-8111-111111111111" for n in range(60)]
+        manager.sessions = {one: (one, "AKUSER") for one in ids}
+        gateway.circuits = {("v2", one): 1 for one in ids}
+        busy, most = 0, 0
+
+        async def slow(request):
+            nonlocal busy, most
+            busy, most = busy + 1, max(most, busy + 1)
+            await asyncio.sleep(0.05)
+            busy -= 1
+            return await gateway.handle(request)
+
+        rules = ClientRules(deletion=DeletionRules(cleanup=2.0, call=60.0, cleaning=2))
+        async with serving(slow) as url:
+            results = await terminate(manager.api(), *ids, gateway=url, rules=rules)
+        assert most <= 4  # two sessions, two dialects
+        assert {result.circuits.fate for result in results} == {Fate.CLOSED}
+        assert gateway.circuits == {}
+
+    async def test_a_gateway_that_never_answered_is_not_asked_for_those_who_wait(
+        self, manager: SmallManager, gateway: SmallGateway
+    ):
+        ids = [f"{n:08d}-1111-4111-8111-111111111111" for n in range(60)]
+        manager.sessions = {one: (one, "AKUSER") for one in ids}
+        gateway.hold = asyncio.Event()
+        rules = ClientRules(deletion=DeletionRules(cleanup=0.3, call=60.0, cleaning=2))
+        began = time.monotonic()
+        results = await terminate(manager.api(), *ids, gateway=gateway.url, rules=rules)
+        gateway.hold.set()
+        assert time.monotonic() - began < 5  # one turn, not thirty
+        assert len(gateway.asked) <= 8 and not manager.sessions
+        for result in results:
+            assert result.circuits.fault is not None
+            assert result.circuits.fault.code == "gateway-silent"
 
     async def test_results_come_in_order_and_are_told_as_they_end(self, manager: SmallManager):
         told: list[str] = []

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from wsproxy.core.deletion import (
     DENIED,
     GONE_OR_NOT_YOURS,
+    ID_UNKNOWN,
     NOTHING,
     CircuitsPart,
     Exit,
@@ -21,6 +22,7 @@ from wsproxy.core.deletion import (
     circuits_part,
     exit_code,
     malformed_gateway,
+    of_a_name,
     of_gateway,
     of_gateway_failure,
     of_manager,
@@ -193,6 +195,23 @@ PARTS = [
 def test_what_the_dialects_say_together(words, part):
     assert circuits_part(words) == part
     assert circuits_part(reversed(words)) == part
+
+
+UNKNOWN = CircuitsPart(Fate.FAILED, fault=ID_UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("fate", "part", "said"),
+    [
+        (Fate.DELETED, NOTHING, UNKNOWN),
+        (Fate.ALREADY_GONE, NOTHING, NOTHING),
+        (Fate.FAILED, NOTHING, NOTHING),
+        (Fate.DELETED, CircuitsPart(Fate.CLOSED, 1), CircuitsPart(Fate.CLOSED, 1)),
+        (Fate.DELETED, CircuitsPart(Fate.FAILED, fault=BROKEN), None),
+    ],
+)
+def test_who_knows_a_name_only_cannot_say_that_nothing_was_open(fate, part, said):
+    assert of_a_name(SessionPart(fate), part) == (said or part)
 
 
 def test_a_gateway_is_asked_again_only_where_it_may_know_better():

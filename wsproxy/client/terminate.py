@@ -4,19 +4,23 @@ The clean-up of circuits has hard deadlines of its own; it never delays or preve
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from wsproxy.client.gateway import GatewayClient, Question
 from wsproxy.core.deletion import (
     NOTHING,
+    OUT_OF_TIME,
     Fate,
     Fault,
     SessionPart,
     Terminated,
     Word,
     circuits_part,
+    of_a_name,
+    of_gateway_failure,
     of_manager,
     of_manager_failure,
     worth_a_hint,
@@ -31,18 +35,21 @@ NO_TOKEN = "-"
 
 Done = Callable[[Terminated], None]
 
+_SILENT = of_gateway_failure(OUT_OF_TIME)
+
 
 @dataclass(frozen=True, slots=True)
 class DeletionRules:
     """Seconds: ``cleanup`` for one session's circuits, ``call`` for those of all of a call,
     ``lookup`` for a manager to tell the id of a name or our access key. ``parallel``: deletions
-    at once.
+    at once; ``cleaning``: sessions whose circuits are cleaned at once.
     """
 
     cleanup: float = 3.0
     call: float = 10.0
     lookup: float = 1.0
     parallel: int = 16
+    cleaning: int = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,10 @@ class Deletion:
         self._wish = wish
         self._rules = rules
         self._places = asyncio.Semaphore(rules.parallel)
+        self._questions = asyncio.Semaphore(rules.parallel)
+        self._turns = asyncio.Semaphore(rules.cleaning)
+        self._names_are_told = True
+        self._gateway_speaks: bool | None = None  # not known yet
         self._ends = asyncio.get_running_loop().time() + rules.call
 
     async def all(self, sessions: Sequence[str], done: Done | None = None) -> list[Terminated]:
@@ -97,7 +108,8 @@ class Deletion:
         if not names_a_session(session):
             fault = Fault("session-malformed", "This is neither the id nor the name of a session.")
             return Terminated(session, SessionPart(Fate.FAILED, fault), NOTHING)
-        names = (session, *await self._ids(session))
+        ids = await self._ids(session)
+        names = (session, *ids)
         cleaning = _Budget(self._rules.cleanup, self._ends)
         fate, words = await asyncio.gather(
             self._delete(session),
@@ -108,7 +120,10 @@ class Deletion:
         again = worth_a_hint(fate, words)
         if again and cleaning.left > 0:
             words |= await self._clean_up(again, token, cleaning)
-        return Terminated(session, fate, circuits_part(words.values()))
+        circuits = circuits_part(words.values())
+        if self._gateway is not None and not (ids or is_uuid(session)):
+            circuits = of_a_name(fate, circuits)
+        return Terminated(session, fate, circuits)
 
     async def _ids(self, session: str) -> tuple[str, ...]:
         """Gateways know sessions by their ids; once a session is deleted its name says nothing.
@@ -117,12 +132,20 @@ class Deletion:
         """
         if self._gateway is None or is_uuid(session) or self._wish.owner_access_key:
             return ()
+        async with self._questions:
+            found = await self._told(session)
+        return found if len(found) == 1 else ()  # a manager deletes none of several
+
+    async def _told(self, name: str) -> tuple[str, ...]:
+        """A manager that is too slow once is not waited for again: deleting must not wait."""
+        if not self._names_are_told:
+            return ()
         try:
             async with asyncio.timeout(self._rules.lookup):
-                found = await self._manager.session_ids(session)
+                return await self._manager.session_ids(name)
         except TimeoutError:
+            self._names_are_told = False
             return ()
-        return found if len(found) == 1 else ()  # a manager deletes none of several
 
     async def _delete(self, session: str) -> SessionPart:
         wish = self._wish
@@ -139,8 +162,33 @@ class Deletion:
     ) -> dict[Question, Word]:
         if self._gateway is None:
             return {}
-        with budget:
-            return await self._gateway.clean_up(questions, token, budget.left)
+        async with self._turn():
+            if self._gateway_speaks is False:
+                return dict.fromkeys(questions, _SILENT)
+            with budget:
+                words = await self._gateway.clean_up(questions, token, budget.left)
+        self._note(words.values())
+        return words
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for a place, but no longer than the call may take; then nothing is asked."""
+        try:
+            async with asyncio.timeout_at(self._ends):
+                await self._turns.acquire()
+        except TimeoutError:
+            yield
+            return
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    def _note(self, words: Iterable[Word]) -> None:
+        """A gateway that let its whole time pass before it ever spoke is not asked any more."""
+        spoke = any(word != _SILENT for word in words)
+        if spoke or self._gateway_speaks is None:
+            self._gateway_speaks = spoke
 
 
 class _Budget:

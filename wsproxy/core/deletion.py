@@ -294,6 +294,19 @@ def circuits_part(words: Iterable[Word]) -> CircuitsPart:
     return CircuitsPart(Fate.FAILED, fault=broken) if broken else NOTHING
 
 
+ID_UNKNOWN = Fault(
+    "session-id-unknown",
+    "A gateway knows sessions by their ids, and this one's was not told (use the id).",
+)
+
+
+def of_a_name(session: SessionPart, circuits: CircuitsPart) -> CircuitsPart:
+    """The circuits of a session whose id is not known: that none were found then says nothing."""
+    if session.fate is Fate.DELETED and circuits == NOTHING:
+        return CircuitsPart(Fate.FAILED, fault=ID_UNKNOWN)
+    return circuits
+
+
 Q = TypeVar("Q")
 
 
