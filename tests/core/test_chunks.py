@@ -73,8 +73,11 @@ def test_trailers_are_bounded():
     assert scanner.faulty
 
 
-@pytest.mark.parametrize("name", [b"Content-Length", b"transfer-encoding", b"Host", b"TRAILER"])
-def test_trailers_must_not_frame(name: bytes):
+@pytest.mark.parametrize(
+    "name",
+    [b"Content-Length", b"transfer-encoding", b"Host", b"TRAILER", b"Cookie", b"X_Forwarded-For"],
+)
+def test_trailers_must_not_frame_or_claim(name: bytes):
     scanner = ChunkScanner()
     scanner.feed(b"0\r\n" + name + b": 1\r\n")
     assert scanner.faulty

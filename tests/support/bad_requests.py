@@ -86,6 +86,7 @@ BAD_CHUNKS = {
     "lf-trailer": b"0\r\nX: 1\n\r\n",
     "bad-trailer": b"0\r\nX : 1\r\n\r\n",
     "smuggling-trailer": b"0\r\nContent-Length: 5\r\n\r\n",
+    "spoofing-trailer": b"0\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n",
     "long-extension": b"3;" + b"x" * 5000 + b"\r\nabc\r\n0\r\n\r\n",
     "long-trailers": b"0\r\n" + b"X: 1234567890123456789012345678\r\n" * 600 + b"\r\n",
 }

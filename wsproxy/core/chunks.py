@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from wsproxy.core.forwarded import claims_about_client
 from wsproxy.core.framing import TOKEN
 
 MAX_LINE = 4096
@@ -20,8 +21,10 @@ MAX_TRAILERS = 16384
 
 _FORBIDDEN_TRAILERS = frozenset(
     {b"content-length", b"transfer-encoding", b"host", b"connection", b"upgrade", b"trailer"}
+    | {b"cookie", b"authorization"}
 )
-"""A server that merges trailers into the head must not find framing there (RFC 9110 6.5.1)."""
+"""A server that merges trailers into the head must not find framing there, nor what was taken out
+of the head or set in it (RFC 9110 6.5.1)."""
 
 
 class _State(Enum):
@@ -119,5 +122,6 @@ class ChunkScanner:
         if name is None:
             return _State.DONE
         self._trailers += len(match[0])
-        forbidden = name.lower() in _FORBIDDEN_TRAILERS
+        key = name.lower()
+        forbidden = key in _FORBIDDEN_TRAILERS or claims_about_client(key)
         return _State.FAULTY if forbidden or self._trailers > MAX_TRAILERS else _State.TRAILER
