@@ -13,6 +13,7 @@ ACROSS = {
         "animals",
         "bad_input",
         "failures",
+        "gone",
         "tls",
         "upgrade",
         "uvloop",

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "changes/README.md"])
+DOCUMENTS = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        ROOT / "changes/README.md",
+        ROOT / "examples/README.md",
+    ]
+)
 LINK = re.compile(r"\]\((?!https?://|mailto:|#)([^)#\s]+)")
 NAMED = re.compile(r"`((?:wsproxy|docs|scripts|tests|examples|benchmarks)/[\w./-]+\.\w+)`")
 
