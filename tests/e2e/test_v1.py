@@ -9,7 +9,7 @@ import pytest
 
 from tests.manager.test_stream import connect_proxy
 from tests.support import streams
-from tests.support.apps import eventually, raw_client, unused_port
+from tests.support.apps import eventually, exchange, raw_client, unused_port
 from tests.support.node import Node, node, settings
 from tests.support.streams import KEYS, StreamManager, stream_manager
 from wsproxy.compat.zoo.keeper import for_ever, living
@@ -200,3 +200,38 @@ async def test_a_web_server_that_is_silent_does_not_hold_up_an_older_webui():
 
 async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await for_ever()
+
+
+async def status_on_a_new_connection(gateway: Node) -> bytes:
+    port = int(gateway.api.rpartition(":")[2])
+    return (await exchange(port, b"GET /status HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")).split()[1]
+
+
+async def test_bug_apps_used_up_the_connections_of_the_api():
+    """A client that ends leaves its tunnel some seconds; on loopback all have one address."""
+    async with v1({}, limits={"connections-per-client": 2}) as (gateway, manager):
+        port = (await added(gateway, await configured(gateway, manager)))["port"]
+        async with contextlib.AsyncExitStack() as clients:
+            for _ in range(4):
+                client = await clients.enter_async_context(raw_client(port))
+                await client.send(b"x")
+                assert await client.size(1) == b"x"
+            assert await status_on_a_new_connection(gateway) == b"200"
+
+
+async def test_other_machines_have_a_limit_for_apps_and_it_is_not_the_apis():
+    async with stream_manager() as manager:
+        sections = {
+            "manager": {"endpoint": manager.url},
+            "limits": {"connections-per-client": 2},
+        }
+        async with v1({"remote": True}, **sections) as (gateway, _):
+            port = (await added(gateway, await configured(gateway, manager)))["port"]
+            async with contextlib.AsyncExitStack() as clients:
+                for _ in range(2):
+                    client = await clients.enter_async_context(raw_client(port))
+                    await client.send(b"x")
+                    assert await client.size(1) == b"x"
+                third = await clients.enter_async_context(raw_client(port))
+                assert await third.end() == b""
+                assert await status_on_a_new_connection(gateway) == b"200"

@@ -38,6 +38,8 @@ from wsproxy.observe.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
+API_SCOPE = "api"
+
 TICK = 1.0
 """Seconds between two movements of the activity clocks."""
 
@@ -124,7 +126,7 @@ class Gateway:
         site: Site = ApiSite(api.protocol)
         if behind is not None:
             site = FrontSite(behind, api.protocol, self._version, self._session_ended)
-        return serve_http(self.traffic.engine, site, self._version)
+        return serve_http(self.traffic.engine, site, self._version, API_SCOPE)
 
     async def _serve_admin(self, bind: Bind | None, oversight: Oversight) -> str:
         if bind is None:
@@ -136,7 +138,9 @@ class Gateway:
         api = self._api(build(oversight.admin(), policy))
         await api.start()
         self._apis.append(api)
-        ready.factory = serve_http(self.traffic.engine, ApiSite(api.protocol), self._version)
+        ready.factory = serve_http(
+            self.traffic.engine, ApiSite(api.protocol), self._version, API_SCOPE
+        )
         return f"unix:{bind.path}" if bind.path else f"http://{bracketed(bind.host)}:{port}"
 
     def _api(self, app: web.Application) -> ApiServer:

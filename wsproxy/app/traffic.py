@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from uuid import uuid4
 
 from yarl import URL
@@ -65,6 +66,9 @@ class Traffic:
             per_client=settings.limits.connections_per_client,
             left=lambda circuit, seconds: self._witness.connection_left(circuit, seconds),
         )
+        self._v1_plane = self._plane
+        if not settings.v1.remote:  # all clients have one address: it is no measure
+            self._v1_plane = replace(self._plane, per_client=0)
         self.tls = rules.tls_context(settings)
         factories = Factories(http=self._http, tcp=self._tcp, v1=self._v1)
         self.listeners = Listeners(self.engine, factories, tls=self.tls)
@@ -171,7 +175,7 @@ class Traffic:
         configuration = self.configurations.by_id(route.configuration)
         mode = configuration.mode if configuration is not None else ManagerMode.API
         admit = _anyone if self._settings.v1.remote else local_only
-        return V1Listener(self._plane, circuit, mode, self._gone, admit)
+        return V1Listener(self._v1_plane, circuit, mode, self._gone, admit)
 
     async def _gone(self, circuit: Circuit, reason: CloseReason) -> None:
         await self.circuits.close(circuit.id, reason)

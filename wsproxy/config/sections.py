@@ -290,7 +290,8 @@ class Limits(Section):
     total: Seconds = Field(default=0.0, description="Seconds for a whole exchange; 0: no limit.")
     connections_per_client: Annotated[int, Field(ge=0)] = Field(
         default=512,
-        description="Connections at once from one address on the app ports; 0: no limit.",
+        description="Connections at once from one address on the app ports, and as many on the "
+        "API; v1 apps that serve this machine alone have no limit. 0: no limit.",
     )
     connections_per_app: Count = Field(
         default=512, description="Connections at once to one app for plain HTTP."

@@ -158,8 +158,8 @@ class Accepted(asyncio.Protocol):
         opened.enter(self.circuit.id, self)
         self._began = self.plane.wall()
         self.meter.connection_opened(self._began)
-        count = opened.arrived(self._address)
-        return not self.plane.per_client or count <= self.plane.per_client
+        most = self.plane.per_client
+        return not most or opened.arrived(self._address) <= most
 
     def _leave(self) -> None:
         if self._inside:
@@ -167,7 +167,8 @@ class Accepted(asyncio.Protocol):
             opened = self.plane.open
             opened.tunnels.discard(self)
             opened.leave(self.circuit.id, self)
-            opened.departed(self._address)
+            if self.plane.per_client:
+                opened.departed(self._address)
             now = self.plane.wall()
             self.meter.connection_closed(now)
             if self.plane.left is not None:

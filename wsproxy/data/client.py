@@ -33,10 +33,14 @@ UNREAD = 64 * 1024
 
 
 def serve(
-    engine: Engine, site: Site, version: Version = Version.V2
+    engine: Engine, site: Site, version: Version = Version.V2, scope: str = ""
 ) -> Callable[[], asyncio.Protocol]:
-    """A protocol factory for a listener. ``version``: told when a request cannot even be read."""
-    return lambda: ClientConnection(engine, site, version)
+    """A protocol factory for a listener. ``version``: told when a request cannot even be read.
+
+    ``scope``: connections of one client are counted for each scope, so that apps cannot use up
+    those of the API.
+    """
+    return lambda: ClientConnection(engine, site, version, scope)
 
 
 class ClientConnection(asyncio.Protocol):
@@ -44,8 +48,9 @@ class ClientConnection(asyncio.Protocol):
 
     timer: Timer
 
-    def __init__(self, engine: Engine, site: Site, version: Version) -> None:
+    def __init__(self, engine: Engine, site: Site, version: Version, scope: str = "") -> None:
         self._engine = engine
+        self._scope = scope
         self._site = site
         self._version = version
         self._transport: asyncio.Transport | None = None
@@ -82,7 +87,11 @@ class ClientConnection(asyncio.Protocol):
         if not rules.per_client or not host or is_trusted(host, rules.trusted):
             return False
         self._counted = True
-        return self._engine.open.arrived(host) > rules.per_client
+        return self._engine.open.arrived(self._counted_as) > rules.per_client
+
+    @property
+    def _counted_as(self) -> str:
+        return f"{self._scope} {self._peer.host}".lstrip()
 
     # -- what the transport says
 
@@ -256,7 +265,7 @@ class ClientConnection(asyncio.Protocol):
 
     def hand_over(self) -> Given:
         assert self._transport is not None
-        given = Given(self._transport, self._unread, self._peer.host if self._counted else "")
+        given = Given(self._transport, self._unread, self._counted_as if self._counted else "")
         self.timer.close()
         self._engine.open.gone(self)
         self._exchange = None
@@ -358,7 +367,7 @@ class ClientConnection(asyncio.Protocol):
     def _leave(self) -> None:
         self._engine.open.gone(self)
         if self._counted and self._transport is not None:
-            self._engine.open.departed(self._peer.host)
+            self._engine.open.departed(self._counted_as)
 
 
 def peer_of(transport: asyncio.BaseTransport) -> Peer:
