@@ -9,6 +9,7 @@ NO_BEHAVIOUR = ("__init__.py", "wire.py")
 """Only names."""
 
 ACROSS = {
+    "compat": {"recordings"},
     "data": {
         "animals",
         "bad_input",
