@@ -1,6 +1,7 @@
 """Opening and closing circuits: reuse, roll-back, order, a store that is away."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from tests.support.apps import eventually
 from tests.support.circuits import PORTS, SESSION, FakeHost, want
 from tests.support.stores import FailingStore
 from wsproxy.circuits import CircuitRules, Circuits, Opened, Want
-from wsproxy.core.circuit import Circuit, CloseReason, Direct, Protocol
+from wsproxy.core.circuit import Circuit, CloseReason, Direct, Mode, Protocol
 from wsproxy.core.problem import Problem
 from wsproxy.core.slots import LabelSlot, ListedSlot, PortSlot
 from wsproxy.core.wire import Version
@@ -338,6 +339,82 @@ async def test_an_address_that_another_tenant_got_answers_no_more_for_the_old_on
 
     assert list(circuits.table.all()) == [other, new]
     assert host.closed == [(old.id, CloseReason.ROUTE_GONE)]
+
+
+ENDPOINT = want(
+    "llm",
+    session="e1",
+    owner="endpoint:e1",
+    user_id="user-2",
+    mode=Mode.INFERENCE,
+    endpoint_id="e1",
+    routes=(Direct("10.0.0.5", 1, "r1", "s1"), Direct("10.0.0.6", 1, "r2", "s2")),
+)
+
+
+async def test_an_endpoint_loses_only_the_route_whose_address_another_tenant_got(circuits, host):
+    endpoint = await opened(circuits, ENDPOINT)
+    mine = want(routes=(Direct("10.0.0.5", 1, session_id=SESSION),), user_id="user-1")
+    await opened(circuits, mine)
+    now = circuits.table.by_id(endpoint.id)
+    assert now is not None
+    assert now.routes == endpoint.routes[1:]
+    assert not host.closed
+
+
+async def test_an_interactive_app_ends_when_an_endpoint_of_another_tenant_has_its_address(circuits):
+    app = await opened(circuits, want(routes=(Direct("10.0.0.6", 1, session_id=SESSION),)))
+    endpoint = await opened(circuits, replace(ENDPOINT, routes=()))
+    assert app.id in circuits.table
+    changed = await circuits.change(endpoint.id, lambda now: replace(now, routes=ENDPOINT.routes))
+    assert isinstance(changed, Circuit)
+    assert app.id not in circuits.table
+
+
+async def test_a_change_is_a_new_generation_and_none_is_none(circuits, store):
+    endpoint = await opened(circuits, ENDPOINT)
+    changed = await circuits.change(endpoint.id, lambda now: replace(now, routes=()))
+    assert isinstance(changed, Circuit)
+    assert (changed.generation, changed.routes) == (2, ())
+    assert circuits.table.by_id(endpoint.id) == changed
+    assert await circuits.change(endpoint.id, lambda now: now) == changed
+    (stored,) = (await store.snapshot()).entries
+    assert stored.circuit == changed
+
+
+async def test_changing_what_is_not_open_or_while_the_store_is_away(circuits, store):
+    assert await circuits.change(UUID(int=9), lambda now: now) is None
+    endpoint = await opened(circuits, ENDPOINT)
+    store.down = True
+    problem = await circuits.change(endpoint.id, lambda now: replace(now, routes=()))
+    assert isinstance(problem, Problem)
+    assert problem.status == 503
+    assert circuits.table.by_id(endpoint.id) == endpoint
+    store.down = False
+
+
+async def test_changes_of_one_endpoint_do_not_overtake_each_other(circuits):
+    endpoint = await opened(circuits, replace(ENDPOINT, routes=()))
+
+    def add(number: int) -> Callable[[Circuit], Circuit]:
+        route = Direct("10.0.0.9", number, f"r{number}")
+        return lambda now: replace(now, routes=(*now.routes, route))
+
+    await asyncio.gather(*(circuits.change(endpoint.id, add(one)) for one in range(1, 21)))
+    now = circuits.table.by_id(endpoint.id)
+    assert now is not None
+    assert len(now.routes) == 20
+
+
+async def test_a_change_that_waits_while_the_circuit_closes_changes_nothing(circuits, host):
+    endpoint = await opened(circuits, ENDPOINT)
+    host.close_gate = asyncio.Event()
+    closing = asyncio.ensure_future(circuits.close(endpoint.id, REQUESTED))
+    changing = asyncio.ensure_future(circuits.change(endpoint.id, lambda now: now))
+    await host.reached.wait()
+    host.close_gate.set()
+    assert await closing
+    assert await changing is None
 
 
 async def test_two_sessions_that_fence_each_other_do_not_wait_for_ever(circuits):
