@@ -215,3 +215,42 @@ def test_a_port_in_use_is_told(settings_file: Path) -> None:
     assert f"Port {port} on 127.0.0.1 is in use" in result.stderr
     assert "Another program listens there" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def _limits(soft: int, code: str = "") -> list[int]:
+    """The soft and hard limit of a process that began with ``soft`` and raised it."""
+    program = f"""
+import resource
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, hard))
+from wsproxy.cli import serve
+{code}
+serve.raise_file_limit()
+print(*resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    return [int(number) for number in done.stdout.split()]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+def test_as_many_files_as_the_system_allows() -> None:
+    soft, hard = _limits(256)
+    assert soft == (min(hard, 1 << 16) if hard > 0 else 1 << 16)  # negative: none
+    assert _limits(256, "serve.FILES = 128")[0] == 256
+
+
+def test_a_limit_that_cannot_be_raised_is_said(monkeypatch, caplog) -> None:
+    class Fixed:
+        RLIMIT_NOFILE, RLIM_INFINITY = 7, -1
+
+        def getrlimit(self, what: int) -> tuple[int, int]:
+            return (64, -1)
+
+        def setrlimit(self, what: int, limits: tuple[int, int]) -> None:
+            raise ValueError("not allowed to raise maximum limit")
+
+    monkeypatch.setitem(sys.modules, "resource", Fixed())
+    module.raise_file_limit()
+    assert "64 files" in caplog.text
+    monkeypatch.setitem(sys.modules, "resource", None)  # Windows
+    module.raise_file_limit()

@@ -25,6 +25,9 @@ from wsproxy.observe import logs
 EXIT_CUT = 130
 """Ended at once by a second signal, as shells say it."""
 
+FILES = 1 << 16
+"""Open files that are asked for."""
+
 log = logging.getLogger(__name__)
 
 _REMEDIES = {
@@ -50,6 +53,7 @@ def command(path: Path | None, check: bool) -> None:
         output.stdout().print(describe(loaded))
         return
     logs.setup(loaded.settings.gateway.log_level, loaded.settings.gateway.log_format)
+    raise_file_limit()
     raise click.exceptions.Exit(run(loaded.settings))
 
 
@@ -61,6 +65,22 @@ def run(settings: Settings) -> int:
     except OSError as error:
         output.error(f"cannot start: {_reason(error)}", "cannot-listen", _remedy(error))
         return output.EXIT_FAILED
+
+
+def raise_file_limit() -> None:
+    """As many open files as the system lets us have: a connection takes two (not on Windows)."""
+    try:
+        resource = importlib.import_module("resource")
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):
+        log.warning("this process may open %d files only", soft)
 
 
 def loop_factory() -> LoopFactory | None:
