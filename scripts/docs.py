@@ -12,6 +12,7 @@ import click
 
 from wsproxy.cli.main import COMMANDS
 from wsproxy.cli.main import main as wsproxy
+from wsproxy.compat.zoo.table import ANIMALS
 from wsproxy.config.reference import page as settings
 from wsproxy.core.problem import CATALOGUE
 from wsproxy.core.wire import PROBLEM_TYPE_BASE
@@ -53,6 +54,19 @@ Credentials of commands come from the variables of the Python client: `BACKEND_E
 `BACKEND_ACCESS_KEY` and `BACKEND_SECRET_KEY`, or `BACKEND_SESSION` for a session of a web server.
 """
 
+ZOO = """\
+# The address zoo
+
+Small servers that are wrong in one way each (a few are well). Each is entered as the address of a
+resource group, as a manager or as a container, by tests and by the compatibility matrix; every
+client must still be able to delete its sessions. The version and the reason are those of the
+[version report](version-report.md#every-reason), where each reason has its mend. This page is
+generated from the code (`make docs`).
+
+| animal | what it does | version | reason |
+|---|---|---|---|
+"""
+
 
 def errors() -> str:
     rows = [
@@ -71,6 +85,15 @@ def metrics() -> str:
             shown = ", ".join(f"`{label}`" for label in labels)
             lines.append(f"| `{full}` | {kind} | {meaning} | {shown} |\n")
     return "".join(lines)
+
+
+def zoo() -> str:
+    rows = [
+        f"| `{animal.name}` | {animal.about[0].upper()}{animal.about[1:]}. | {animal.version} |"
+        f" `{animal.reason}` |\n"
+        for animal in ANIMALS.values()
+    ]
+    return ZOO + "".join(rows)
 
 
 def commands() -> str:
@@ -111,6 +134,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "errors.md": errors,
     "metrics.md": metrics,
     "commands.md": commands,
+    "zoo.md": zoo,
 }
 
 

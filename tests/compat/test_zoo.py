@@ -60,6 +60,13 @@ async def test_a_healthy_animal_answers_any_path_and_ends_the_connection():
     assert answer.endswith(b'\r\n\r\n{"api_version": "v2"}')
 
 
+async def test_a_slash_at_the_end_makes_two_for_who_appends():
+    async with ANIMALS["trailing-slash"]() as address:
+        assert address.endswith("/")
+        answer = await raw(address, b"GET //status HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer.endswith(b'{"api_version": "v2"}')
+
+
 async def test_head_gets_no_body():
     async with ANIMALS["404"]() as address:
         answer = await raw(address, b"HEAD /status HTTP/1.1\r\nHost: x\r\n\r\n")

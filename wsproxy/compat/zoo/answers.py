@@ -75,6 +75,13 @@ def fails(status: int) -> Den:
     return answers(status, f"<h1>{status} {HTTPStatus(status).phrase}</h1>".encode(), HTML)
 
 
+@asynccontextmanager
+async def with_slash() -> AsyncIterator[str]:
+    """A good answer; managers before 26.2 append to the address as it is (protocol 8.1)."""
+    async with says("v2")() as address:
+        yield f"{address}/"
+
+
 async def _redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Everything leads to /elsewhere, and there is a healthy v2."""
     head = await request_head(reader)

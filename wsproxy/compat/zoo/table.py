@@ -36,6 +36,13 @@ _ALL = (
         answers.answers(200, status_body("v2"), "text/plain"),
         Version.V2,
     ),
+    Animal(
+        "trailing-slash",
+        "says v2; its address ends with a slash, so older managers ask //status",
+        "confirmed",
+        answers.with_slash,
+        Version.V2,
+    ),
     # wrong before anything is sent
     Animal(
         "no-scheme",
