@@ -476,8 +476,8 @@ async def test_case_70_delete_one_app_of_several():
 async def test_a_delete_without_the_right_is_a_hint(gone, code):
     asked = []
 
-    async def session_gone(session: str) -> bool | None:
-        asked.append(session)
+    async def session_gone(owner: str, session: str) -> bool | None:
+        asked.append((owner, session))
         return gone  # type: ignore[no-any-return]
 
     session = session_id()
@@ -485,7 +485,7 @@ async def test_a_delete_without_the_right_is_a_hint(gone, code):
         await gateway.auth(await gateway.conf(session, 8888), session)
         document = await gateway.json(f"/v2/proxy/{ACCESS_KEY}/{session}/delete")
         assert document["code"] == code
-        assert asked == [session]
+        assert asked == [(ACCESS_KEY, session)]
         assert len(gateway.circuits.table.all()) == (0 if gone else 1)
 
 

@@ -179,3 +179,9 @@ def test_a_token_without_a_key_owns_only_its_own_circuits():
     assert first.owner_key != second.owner_key
     assert START.owner_key == "AKIA"
     assert tokens.bound(first, SESSION).session_id == SESSION
+
+
+def test_whose_circuits_a_tokens_are():
+    old = StartToken(UUID(int=1), "", "10.0.0.7", 80, 0.0)
+    assert tokens.access_key_of(replace(old, owner="AKUSER").owner_key) == "AKUSER"
+    assert tokens.access_key_of(old.owner_key) == ""

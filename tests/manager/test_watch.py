@@ -5,10 +5,7 @@ import logging
 
 import pytest
 
-from wsproxy.core.configuration import Configuration, Mode
-from wsproxy.manager.watch import V1Watch, WatchRules
-
-MANAGER = Configuration("http://m", Mode.API, "AK", "SK")
+from wsproxy.manager.watch import OthersSessions, SessionWatch, WatchRules
 
 
 class World:
@@ -18,8 +15,8 @@ class World:
         self.answers = answers
         self.closed: list[tuple[str, str]] = []
 
-    async def exists(self, configuration: Configuration, session: str) -> bool | None:
-        assert configuration == MANAGER
+    async def exists(self, owner: str, session: str) -> bool | None:
+        assert owner == "c"
         if session == "hangs":
             await asyncio.Event().wait()
         if session == "breaks":
@@ -29,10 +26,9 @@ class World:
     async def gone(self, owner: str, session: str) -> None:
         self.closed.append((owner, session))
 
-    def watch(self, *sessions: str, **options) -> V1Watch:
+    def watch(self, *sessions: str, **options) -> SessionWatch:
         pairs = [("c", session) for session in sessions]
-        find = {"c": MANAGER}.get
-        return V1Watch(lambda: pairs, find, self.exists, self.gone, **options)
+        return SessionWatch(lambda: pairs, self.exists, self.gone, **options)
 
 
 async def test_only_sessions_that_certainly_ended_are_closed():
@@ -49,10 +45,17 @@ async def test_doubt_closes_nothing(caplog):
     assert "could not be asked" in caplog.text
 
 
-async def test_a_configuration_that_is_gone_is_not_asked_with():
-    world = World({"ended": False})
-    watch = V1Watch(lambda: [("other", "ended")], lambda _: None, world.exists, world.gone)
-    assert await watch.look() == 0
+def test_another_users_session_is_gone_only_if_it_was_there():
+    others = OthersSessions("OURS", most=2)
+    assert others.believe("OURS", "mine", False) is False
+    assert others.believe("THEIRS", "hidden", False) is None
+    assert others.believe("THEIRS", "seen", True) is True
+    assert others.believe("THEIRS", "seen", None) is None
+    assert others.believe("THEIRS", "seen", False) is False
+    for one in ("a", "b", "b"):
+        others.believe("THEIRS", one, True)
+    assert others.believe("THEIRS", "seen", False) is None  # forgotten: bounded
+    assert others.believe("THEIRS", "b", False) is False
 
 
 async def test_it_looks_again_and_again():

@@ -284,7 +284,7 @@ async def test_case_90_no_secret_in_any_log(caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG)
     session = str(uuid4())
 
-    async def gone(session_id: str) -> bool:
+    async def gone(owner: str, session_id: str) -> bool:
         return True
 
     async with raw_app() as app, v2(Wish(session_gone=gone)) as gateway:

@@ -338,5 +338,5 @@ def _node(wish: Wish, places: Places) -> NodeFacts:
     return NodeFacts(uuid4(), "gateway:5050", "gateway", 5050, 0.0, wish.ports, places.domain)
 
 
-async def _nobody_knows(session_id: str) -> bool | None:
+async def _nobody_knows(owner: str, session_id: str) -> bool | None:
     return None

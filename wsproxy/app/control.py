@@ -19,13 +19,16 @@ from wsproxy.core.confaccess import ConfRules
 from wsproxy.core.configuration import Configuration
 from wsproxy.core.portpool import parse_pool
 from wsproxy.core.setup import Places
+from wsproxy.core.tokens import access_key_of
 from wsproxy.core.version import Observation, Policy, judge
 from wsproxy.manager.front import FrontVersions
 from wsproxy.manager.groups import Groups, LayeredGroups, ManagerGroups, SettingsGroups
 from wsproxy.manager.requests import ManagerClient
 from wsproxy.manager.versions import VersionReports
+from wsproxy.manager.watch import OthersSessions
 from wsproxy.net.asking import Asker, AskRules
 from wsproxy.net.probe import Probe, ProbeRules, asking
+from wsproxy.net.tasks import Tasks
 
 Question = Callable[[str], Awaitable[Observation]]
 
@@ -42,11 +45,14 @@ class ControlPart:
         self._traffic = traffic
         self._own = rules.own_identity(settings)
         self.manager = self._manager_client()
+        self._tasks = Tasks("control")
+        self._others = OthersSessions(self._own.access_key if self._own else "")
         self.reports = VersionReports(self._groups(), self._probe())
         self._front = self._front_versions()
 
     async def close(self) -> None:
         """Let go of every connection. Idempotent."""
+        await self._tasks.close()
         await self.reports.close()
         if self._front is not None:
             await self._front.close()
@@ -167,6 +173,7 @@ class ControlPart:
             access=ConfRules(v2.api_secret.get_secret_value(), v2.conf_from, trusted),
             targets=rules.target_rules(settings),
             listening=traffic.listening,
+            announced=self._learn,
         )
         opening = proxy.ProxyPart(
             circuits=traffic.circuits,
@@ -193,11 +200,29 @@ class ControlPart:
         configuration = rules.login_configuration(self._settings, login_token)
         return self._traffic.configurations.put(configuration).id
 
-    async def session_gone(self, session: str) -> bool | None:
+    async def session_gone(self, owner: str, session: str) -> bool | None:
         """Whether the manager says that a session is gone; None when it cannot be asked."""
+        return await _gone_soon(self.session_of_owner_exists(owner, session))
+
+    async def session_of_owner_exists(self, owner: str, session: str) -> bool | None:
+        """Whether the session of an access key exists, asked with our own; None when in doubt."""
         if self.manager is None:
             return None
-        return await _gone_soon(self.manager.session_exists(session))
+        key = access_key_of(owner)
+        exists = await self.manager.session_exists(
+            session, key if key != self.manager.who.access_key else ""
+        )
+        return self._others.believe(owner, session, exists)
+
+    @property
+    def asking(self) -> int:
+        """Questions to the manager that nobody waits for."""
+        return len(self._tasks)
+
+    def _learn(self, owner: str, session: str) -> None:
+        """Whether the manager shows us a session that certainly exists (``OthersSessions``)."""
+        if self.manager is not None:
+            self._tasks.start(self.session_of_owner_exists(owner, session), "is it shown")
 
     async def session_of_client_gone(self, who: Configuration, session: str) -> bool | None:
         """The same, asked with the identity of a v1 configuration."""

@@ -22,7 +22,7 @@ from wsproxy.app.oversight import Oversight
 from wsproxy.app.traffic import Traffic
 from wsproxy.config.settings import Settings
 from wsproxy.config.values import Bind, bracketed
-from wsproxy.core.circuit import CloseReason
+from wsproxy.core.circuit import CloseReason, Mode
 from wsproxy.core.cors import Origins
 from wsproxy.core.front import is_id
 from wsproxy.core.problem import Problem
@@ -31,7 +31,7 @@ from wsproxy.data.client import serve as serve_http
 from wsproxy.data.front import ApiSite, FrontSite
 from wsproxy.data.site import Site
 from wsproxy.manager.groups import malformed
-from wsproxy.manager.watch import V1Watch
+from wsproxy.manager.watch import Exists, SessionWatch
 from wsproxy.net.connect import Factory
 from wsproxy.net.tasks import Tasks
 from wsproxy.observe.metrics import Metrics
@@ -66,7 +66,10 @@ class Gateway:
         self.metrics = Metrics()
         self.traffic = Traffic(settings, self.metrics)
         self.control = ControlPart(settings, self.traffic)
-        self._watch = self._session_watch()
+        self._watches = {
+            Version.V1: self._watch(Version.V1, self._v1_session_exists),
+            Version.V2: self._watch(Version.V2, self.control.session_of_owner_exists),
+        }
         self._apis: list[ApiServer] = []
         self._inference: InferencePart | None = None
         self._draining = False
@@ -113,7 +116,8 @@ class Gateway:
         app = build(self.endpoints, self.control.policy(base))
         ready.factory = await self._front(self._api(app))
         admin_address = await self._serve_admin(gateway.admin_bind, oversight)
-        self._tasks.start(self._watch.run(), "sessions")
+        for version, watch in self._watches.items():
+            self._tasks.start(watch.run(), f"sessions of {version}")
         self._tasks.start(self._tick(), "tick")
         self._watch_metrics()
         self.addresses = Addresses(_shown(gateway.bind, base), admin_address, domain)
@@ -169,24 +173,33 @@ class Gateway:
         )
         log.info("session %s was deleted, %d circuits closed", session, closed)
         if not closed and not is_id(session):
-            await self._watch.look()
+            await self.sessions_ended()
 
-    def _session_watch(self) -> V1Watch:
+    async def sessions_ended(self) -> None:
+        """Ask now which sessions have ended; else it is asked once a minute."""
+        for watch in self._watches.values():
+            await watch.look()
+
+    def _watch(self, version: Version, exists: Exists) -> SessionWatch:
         circuits = self.traffic.circuits
 
         async def gone(owner: str, session: str) -> None:
-            await circuits.close_session(session, owner=owner, reason=CloseReason.SESSION_ENDED)
+            await circuits.close_session(
+                session, owner=owner, version=version, reason=CloseReason.SESSION_ENDED
+            )
 
         def sessions() -> list[tuple[str, str]]:
             every = circuits.table.all()
-            return [(one.owner, one.session_id) for one in every if one.version is Version.V1]
+            mine = (one for one in every if one.version is version)
+            return [(one.owner, one.session_id) for one in mine if one.mode is Mode.INTERACTIVE]
 
-        return V1Watch(
-            sessions,
-            self.traffic.configurations.by_id,
-            self.control.session_exists,
-            gone,
-        )
+        return SessionWatch(sessions, exists, gone)
+
+    async def _v1_session_exists(self, owner: str, session: str) -> bool | None:
+        configuration = self.traffic.configurations.by_id(owner)
+        if configuration is None:
+            return None
+        return await self.control.session_exists(configuration, session)
 
     async def _tick(self) -> None:
         while True:

@@ -22,6 +22,9 @@ SETUP_AUDIENCE = "wsproxy:setup"
 """A token of ours with another purpose, or a manager's, is not a setup token."""
 
 
+_OWN = "token:"
+
+
 def parse_uuid(text: str) -> UUID | None:
     """A UUID in its dashed form, else None. ``UUID()`` alone takes braces, ``urn:`` and more."""
     if len(text) != 36:
@@ -60,7 +63,12 @@ class StartToken:
     @property
     def owner_key(self) -> str:
         """Whose circuits these are. Without an access key a token only ever finds its own."""
-        return self.owner or f"token:{self.id}"
+        return self.owner or f"{_OWN}{self.id}"
+
+
+def access_key_of(owner: str) -> str:
+    """The access key that an ``owner_key`` is; "" for a token that only finds its own."""
+    return "" if owner.startswith(_OWN) else owner
 
 
 def bound(token: StartToken, session_id: str) -> StartToken:

@@ -165,9 +165,13 @@ class ManagerClient:
             query["owner_access_key"] = owner_access_key
         return await self.request(hdrs.METH_DELETE, _session(session), query)
 
-    async def session_exists(self, session: str) -> bool | None:
-        """Whether the manager knows the session; None when it cannot be told."""
-        said = await self.request(hdrs.METH_GET, _session(session))
+    async def session_exists(self, session: str, owner_access_key: str = "") -> bool | None:
+        """Whether the manager knows the session; None when it cannot be told.
+
+        Without ``owner_access_key`` it is looked for among the caller's own (protocol 8.3).
+        """
+        query = {"owner_access_key": owner_access_key} if owner_access_key else {}
+        said = await self.request(hdrs.METH_GET, _session(session), query)
         if isinstance(said, Failure):
             return None
         if 200 <= said.status < 300:

@@ -1,20 +1,20 @@
-"""v1 listeners of sessions that the manager no longer knows go by themselves (protocol 2.8).
+"""Circuits of sessions that the manager no longer knows go by themselves (protocol 2.8, 5.8).
 
-Older clients cannot delete them: the token they have is not accepted any more. The tunnels notice
-too, but only when somebody connects.
+v1: older clients cannot delete their listeners, because the token they have is not accepted any
+more; the tunnels notice too, but only when somebody connects. v2: nobody tells a gateway that a
+session has ended.
 """
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from wsproxy.core.configuration import Configuration
-
 log = logging.getLogger(__name__)
 
-Exists = Callable[[Configuration, str], Awaitable[bool | None]]
-"""Asks the manager whether a session exists; None: it cannot be said now."""
+Exists = Callable[[str, str], Awaitable[bool | None]]
+"""Asks the manager for (owner, session); None: whether it exists cannot be said now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +25,18 @@ class WatchRules:
     deadline: float = 5.0
 
 
-class V1Watch:
-    """``sessions``: (configuration, session) of the open v1 circuits; ``gone``: close them."""
+class SessionWatch:
+    """``sessions``: (owner, session) of the open circuits; ``gone``: close them."""
 
     def __init__(
         self,
         sessions: Callable[[], Iterable[tuple[str, str]]],
-        find: Callable[[str], Configuration | None],
         exists: Exists,
         gone: Callable[[str, str], Awaitable[object]],
         rules: WatchRules | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._sessions = sessions
-        self._find = find
         self._exists = exists
         self._gone = gone
         self._rules = rules or WatchRules()
@@ -54,19 +52,43 @@ class V1Watch:
         """One round; how many sessions had gone. Doubt never closes anything."""
         gone = 0
         for owner, session in sorted(set(self._sessions())):
-            configuration = self._find(owner)
-            if configuration is not None and await self._ask(configuration, session) is False:
-                log.info("session %s has ended: its listeners go", session)
+            if await self._ask(owner, session) is False:
+                log.info("session %s has ended: its circuits go", session)
                 await self._gone(owner, session)
                 gone += 1
         return gone
 
-    async def _ask(self, configuration: Configuration, session: str) -> bool | None:
+    async def _ask(self, owner: str, session: str) -> bool | None:
         try:
             async with asyncio.timeout(self._rules.deadline):
-                return await self._exists(configuration, session)
+                return await self._exists(owner, session)
         except TimeoutError:
             return None
         except Exception:
             log.exception("the manager could not be asked for a session")
             return None
+
+
+class OthersSessions:
+    """What one identity may conclude about sessions, other people's too.
+
+    A manager shows some keys only their own sessions, and says of all others that they do not
+    exist. So its 404 counts for sessions of ``own``, and for those that it has shown before: it is
+    asked when one is announced.
+    """
+
+    def __init__(self, own: str, most: int = 10_000) -> None:
+        self._own = own
+        self._most = most
+        self._shown: OrderedDict[str, None] = OrderedDict()
+
+    def believe(self, owner: str, session: str, exists: bool | None) -> bool | None:
+        """The manager's answer, or None where it proves nothing."""
+        if exists:
+            self._shown[session] = None
+            self._shown.move_to_end(session)
+            if len(self._shown) > self._most:
+                self._shown.popitem(last=False)
+        if exists is not False or owner == self._own:
+            return exists
+        return False if session in self._shown else None

@@ -20,6 +20,13 @@ from wsproxy.core.tokens import StartToken
 from wsproxy.core.wire import Version
 from wsproxy.net.targets import Resolve, TargetCheck, resolve
 
+Announced = Callable[[str, str], None]
+"""Told (owner, session): that one exists now."""
+
+
+def _nobody(owner: str, session: str) -> None:
+    pass
+
 
 @dataclass(frozen=True, slots=True)
 class ConfPart:
@@ -31,6 +38,7 @@ class ConfPart:
     listening: Callable[[int], Iterable[Listening]]
     clock: Callable[[], float] = time.time
     resolve: Resolve = field(default=resolve)
+    announced: Announced = _nobody
 
 
 def endpoints(part: ConfPart) -> list[Endpoint]:
@@ -52,6 +60,8 @@ class _Conf:
         await self._check_target(conf)
         token = _token(conf, self._part.tokens, now)
         await self._part.tokens.save(token)
+        if token.session_id:
+            self._part.announced(token.owner_key, token.session_id)
         return json_response({"token": str(token.id)})
 
     async def _read(self, request: web.Request) -> Conf:

@@ -49,11 +49,11 @@ log = logging.getLogger(__name__)
 Fallback = Callable[[str], Awaitable[str]]
 """Registers a web server's login token; returns the configuration's name (``ThroughManager``)."""
 
-SessionGone = Callable[[str], Awaitable[bool | None]]
-"""Whether a session is gone according to the manager; None when nobody can say."""
+SessionGone = Callable[[str, str], Awaitable[bool | None]]
+"""Whether (owner, session) is gone according to the manager; None when nobody can say."""
 
 
-async def _nobody_knows(session_id: str) -> bool | None:
+async def _nobody_knows(owner: str, session_id: str) -> bool | None:
     return None
 
 
@@ -196,7 +196,7 @@ class _Ending:
         verdict = closing.right(caller, circuits, self._part.permits, self._part.clock())
         if verdict is Right.NONE:
             return _answer(404)
-        if verdict is Right.SEE and not await self._gone(_session(request)):
+        if verdict is Right.SEE and not await self._gone(circuits[0]):
             return _answer(403)
         closed = await self._close(circuits, asked.app)
         return _answer(200 if closed else 404)
@@ -234,11 +234,11 @@ class _Ending:
             return []
         return list(cookies(request.headers.getall(hdrs.COOKIE, [])))
 
-    async def _gone(self, session_id: str) -> bool:
+    async def _gone(self, circuit: Circuit) -> bool:
         """A delete without the right to is still a hint (design 7)."""
-        gone = await self._part.session_gone(session_id)
+        gone = await self._part.session_gone(circuit.owner, circuit.session_id)
         if gone:
-            log.info("session %s is gone, its circuits are closed", session_id)
+            log.info("session %s is gone, its circuits are closed", circuit.session_id)
         return gone is True
 
     async def _close(self, circuits: tuple[Circuit, ...], app: str | None) -> int:
