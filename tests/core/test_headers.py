@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsproxy.core.framing import CHUNKED, NO_BODY, Answer, Body, BodyKind
+from wsproxy.core.framing import CHUNKED, NO_BODY, Answer, Body, BodyKind, read_answer
 from wsproxy.core.headers import (
     HOP_BY_HOP,
     AnswerExtras,
@@ -130,6 +130,12 @@ def test_the_head_for_the_app(
 VERSION = b"X-BackendAI-Wsproxy-Version: v1\r\n\r\n"
 
 
+def raw_head(headers: RawHeaders) -> bytes:
+    """An answer's head with these fields; its first line does not matter here."""
+    fields = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+    return b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n"
+
+
 TO_SWITCH = b"Upgrade: x\r\nConnection: Upgrade"
 CHUNKED_AND_CLOSE = b"Transfer-Encoding: chunked\r\nConnection: close\r\n"
 
@@ -149,14 +155,34 @@ CHUNKED_AND_CLOSE = b"Transfer-Encoding: chunked\r\nConnection: close\r\n"
 def test_the_head_for_the_client(
     status: int, headers: RawHeaders, body: Body, close: bool, wanted: bytes
 ):
-    answer = Answer(status, b"Why", headers, body, True)
+    answer = Answer(status, b"Why", raw_head(headers), body, True)
     extras = AnswerExtras(Version.V1, close, ((b"P", b"q"),))
     line = b"HTTP/1.1 %d Why\r\n" % status
     assert answer_bytes(answer, extras) == line + wanted + b"P: q\r\n" + VERSION
 
 
+@pytest.mark.parametrize(
+    ("extras", "wanted"),
+    [
+        (AnswerExtras(Version.V1), b"HTTP/1.1 200 OK\r\nx:  y\r\n" + VERSION),
+        (
+            AnswerExtras(Version.V1, close=True),
+            b"HTTP/1.1 200 OK\r\nx: y\r\nConnection: close\r\n" + VERSION,
+        ),
+        (
+            AnswerExtras(Version.V1, headers=((b"P", b"q"),)),
+            b"HTTP/1.1 200 OK\r\nx: y\r\nP: q\r\n" + VERSION,
+        ),
+    ],
+)
+def test_a_head_without_fields_of_this_hop_passes_as_it_came(extras: AnswerExtras, wanted: bytes):
+    answer = read_answer(b"HTTP/1.1 200 OK\r\nx:  y\r\n\r\n", "HEAD")
+    assert isinstance(answer, Answer) and answer.plain
+    assert answer_bytes(answer, extras) == wanted
+
+
 def test_an_interim_answer_gains_nothing():
-    answer = Answer(103, b"Early Hints", ((b"Link", b"x"),), NO_BODY, True)
+    answer = Answer(103, b"Early Hints", raw_head(((b"Link", b"x"),)), NO_BODY, True)
     extras = AnswerExtras(Version.V1, False, ((b"P", b"q"),))
     assert answer_bytes(answer, extras) == b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
 
@@ -170,6 +196,7 @@ PAIRS = st.lists(st.tuples(NAMES, st.sampled_from([b"1", b"2", b"x=y; z=1"])), m
 def test_order_and_repetition_survive(pairs: list[tuple[bytes, bytes]]):
     wanted = tuple(pair for pair in pairs if pair[0].lower() not in HOP_BY_HOP)
     assert kept(*pairs) == wanted
-    answer = answer_bytes(Answer(200, b"", tuple(pairs), NO_BODY, True), AnswerExtras(Version.V2))
+    raw = raw_head(tuple(pairs))
+    answer = answer_bytes(Answer(200, b"", raw, NO_BODY, True), AnswerExtras(Version.V2))
     lines = answer.split(b"\r\n")[1:-3]
     assert lines == [name + b": " + value for name, value in wanted]

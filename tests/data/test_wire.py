@@ -102,14 +102,14 @@ async def test_two_hundred_fields_and_huge_and_empty_values_pass_in_order():
     fields = [b"X-%d: %d\r\n" % (number % 7, number) for number in range(196)]
     fields += [b"X-Empty:\r\n", b"X-Huge: " + b"v" * 50_000 + b"\r\n", b"X-Last: \xe9\r\n"]
     answer = b"HTTP/1.1 200 OK\r\n" + b"".join(fields) + b"Content-Length: 2\r\n\r\nok"
-    wanted = b"".join(fields).replace(b"X-Empty:\r\n", b"X-Empty: \r\n")
+    sent = b"".join(fields)
     async with raw_app(answering(answer)) as app, gateway(app) as gw:
         async with raw_client(gw.port) as client:
             await client.send(b"GET / HTTP/1.1\r\nHost: h\r\n" + b"".join(fields) + b"\r\n")
             head, body = await client.answer()
-            assert wanted in head
+            assert sent in head
             assert body == b"ok"
-            assert wanted in app.received
+            assert sent.replace(b"X-Empty:\r\n", b"X-Empty: \r\n") in app.received
 
 
 async def test_a_pipelined_request_that_arrives_with_an_answer_is_read_apart():

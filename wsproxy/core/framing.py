@@ -20,10 +20,17 @@ _REQUEST = re.compile(
     rb"(?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n"
 )
 # An app may send any byte in a value but those that end a line: it harms nobody but its own page.
+# ``.`` is every byte but LF, and much quicker than a class; that every line ends with CRLF, and
+# that there is no other CR, is looked at first (``_lines_end_well``).
 _ANSWER = re.compile(
-    rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([^\x00\r\n]*+))?\r\n"
-    rb"(?:" + TOKEN + rb":[^\x00\r\n]*+\r\n)*+\r\n"
+    rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: (.*+)|\r)\n(?:" + TOKEN + rb":.*+\n)*+\r\n"
 )
+_OF_THIS_HOP = re.compile(
+    rb"\n(connection|keep-alive|proxy-[a-z]+|te|transfer-encoding|upgrade|content-length|"
+    rb"x-backendai-wsproxy-version):[\t ]*+(.*+)",
+    re.IGNORECASE,
+)
+"""Fields of an answer that framing depends on, or that do not pass as they are."""
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.%]+\]|[!$&'()*+;=A-Za-z0-9._~%-]*)(?::[0-9]{0,5})?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
@@ -100,14 +107,21 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """An answer head of an app. ``options``: the members of its Connection, in lower case."""
+    """An answer head of an app, ``raw`` as it came. ``options``: the members of its Connection, in
+    lower case. ``plain``: nothing in it belongs to this hop, so it passes as it is.
+    """
 
     status: int
     reason: bytes
-    headers: RawHeaders
+    raw: bytes
     body: Body
     keep_alive: bool  # of the connection to the app
     options: tuple[bytes, ...] = ()
+    plain: bool = False
+
+    @property
+    def headers(self) -> RawHeaders:
+        return _split_fields(self.raw)
 
 
 class _Fields:
@@ -286,19 +300,32 @@ def _upgrade(seen: dict[bytes, list[bytes]], connection: list[bytes], body: Body
 
 def read_answer(raw: bytes, method: str) -> Answer | str:
     """An app's answer head to a request with ``method``; a text says why it is not valid."""
-    match = _ANSWER.fullmatch(raw)
+    match = _ANSWER.fullmatch(raw) if _lines_end_well(raw) else None
     if match is None:
         return "the head of the answer is not valid HTTP/1"
     minor, code, reason = match.groups()
-    headers = _split_fields(raw)
-    seen = _noticed(headers)
+    seen: dict[bytes, list[bytes]] = {}
+    for name, value in _OF_THIS_HOP.findall(raw):
+        seen.setdefault(name.lower(), []).append(value.strip(b" \t\r"))
     status = int(code)
     body = _answer_body(seen, status, method, minor == b"0")
     if isinstance(body, str):
         return body
+    reason = reason[:-1] if reason else b""  # without its CR
+    if minor == b"1" and seen.keys() <= _PLAIN:
+        return Answer(status, reason, raw, body, body is not UNTIL_CLOSE, (), plain=True)
     options = tuple(tokens(seen[b"connection"])) if b"connection" in seen else ()
     keep = minor == b"1" and body is not UNTIL_CLOSE and b"close" not in options
-    return Answer(status, reason or b"", headers, body, keep, options)
+    return Answer(status, reason, raw, body, keep, options)
+
+
+_PLAIN = frozenset({b"content-length"})
+
+
+def _lines_end_well(raw: bytes) -> bool:
+    """Whether every CR and LF is part of a CRLF, and there is no NUL."""
+    lines = raw.count(b"\r\n")
+    return raw.count(b"\n") == lines == raw.count(b"\r") and b"\0" not in raw
 
 
 def begins_badly(raw: bytes, seen: int = 0) -> bool:

@@ -151,10 +151,16 @@ class AnswerExtras(NamedTuple):
 
 
 _STATUS_LINE = b"HTTP/1.1 %d %s\r\n"
+_VERSION_LINES = {
+    version: _VERSION + b": " + version.value.encode() + b"\r\n\r\n" for version in Version
+}
+"""The last field of an answer's head, and its end."""
 
 
 def answer_bytes(answer: Answer, extras: AnswerExtras) -> bytes:
     """The head of an app's answer as it goes to the client, interim answers and 101 included."""
+    if answer.plain and answer.status >= 200 and not extras.close and not extras.headers:
+        return answer.raw[:-2] + _VERSION_LINES[extras.version]
     dropped = _with_named(answer.options) if answer.options else HOP_BY_HOP
     parts = [_STATUS_LINE % (answer.status, answer.reason)]
     for name, value in answer.headers:
