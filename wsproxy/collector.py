@@ -44,7 +44,8 @@ class Collector:
 
     def connected(self, circuit_id: UUID) -> None:
         """Some route of the circuit was connected."""
-        self._troubles.pop(circuit_id, None)
+        if self._troubles:
+            self._troubles.pop(circuit_id, None)
 
     def connect_failed(self, circuit_id: UUID) -> None:
         """No route of the circuit could be connected."""

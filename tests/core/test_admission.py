@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from ipaddress import ip_address
+from math import inf
 from uuid import UUID
 
 import pytest
@@ -83,7 +84,7 @@ def test_without_a_good_permit_it_is_401(cookie, expected):
     "cookie", [f"{NAME}={GOOD}", f'a=b; {NAME}="{GOOD}"', f"{NAME}=x; {NAME}={GOOD}"]
 )
 def test_a_good_permit_passes_quoted_or_not(cookie):
-    assert ask(CIRCUIT, cookie) == Admitted()
+    assert ask(CIRCUIT, cookie) == Admitted(until=NOW + permits.RENEW_AFTER)
 
 
 def test_a_permit_is_renewed_while_it_is_used():
@@ -163,21 +164,21 @@ def test_inference_wants_a_bearer_token(authorization, expected):
 
 
 @pytest.mark.parametrize(
-    "authorization",
+    ("authorization", "until"),
     [
-        bearer(),
-        bearer(exp=NOW + 1),
-        bearer().replace("Bearer", "BackendAI"),
-        bearer().lower()[:6] + bearer()[6:],
+        (bearer(), inf),
+        (bearer(exp=NOW + 1), NOW + 1),
+        (bearer().replace("Bearer", "BackendAI"), inf),
+        (bearer().lower()[:6] + bearer()[6:], inf),
     ],
 )
-def test_a_good_bearer_token_passes(authorization):
-    assert ask(INFERENCE, authorization=authorization) == Admitted()
+def test_a_good_bearer_token_passes(authorization, until):
+    assert ask(INFERENCE, authorization=authorization) == Admitted(until=until)
 
 
 def test_a_permit_is_no_bearer_token():
     assert said(ask(INFERENCE, cookie=f"{NAME}={GOOD}")) == (401, "E20006")
-    assert ask(replace(INFERENCE, open_to_public=True)) == Admitted()
+    assert ask(replace(INFERENCE, open_to_public=True)) == Admitted(until=inf)
 
 
 def test_what_an_unknown_slot_is_called():

@@ -20,9 +20,9 @@ class OutcomeWitness:
     def __call__(self, outcome: Outcome) -> None:
         version = version_of(outcome)
         if outcome.upgraded:
-            self._metrics.tunnel(version.value)
+            self._metrics.tunnel(version)
         else:
-            self._metrics.exchange(version.value, outcome.status, outcome.seconds)
+            self._metrics.exchange(version, outcome.status, outcome.seconds)
         for _, failure in outcome.failures:
             self._metrics.failure(failure.kind.value, failure.side.value)
         self._collect(outcome)

@@ -8,6 +8,7 @@ The last is skipped for circuits that are open to the public and for OPTIONS: a 
 cookie, and the app must answer it.
 """
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -37,9 +38,13 @@ class AdmissionRules:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """May go on. ``renew`` is a Set-Cookie field for the answer, or ""."""
+    """May go on. ``renew`` is a Set-Cookie field for the answer, or "".
+
+    ``until`` (unix seconds): so long the verdict on such a request stays the same; 0.0: ask again.
+    """
 
     renew: str = ""
+    until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Visit:
     now: float
 
 
-_PASSED = Admitted()
+_PASSED = Admitted(until=math.inf)
 
 
 def unregistered_port(port: int) -> Problem:
@@ -110,7 +115,7 @@ def _permit(visit: Visit, rules: AdmissionRules) -> Admitted | Problem:
     if found is None:
         return _refused("E20005: Invalid authorization cookie")
     if not found.stale:
-        return _PASSED
+        return Admitted(until=found.fresh_until)
     value = permits.issue(rules.permits.secret, circuit.id, visit.now)
     return Admitted(permits.set_cookie(circuit.id, value, rules.secure_cookies))
 
@@ -124,11 +129,12 @@ def _bearer(visit: Visit, rules: AdmissionRules) -> Admitted | Problem:
     claims = jwts.verify(token.strip(), rules.jwt_secret)
     if claims is None:
         return _refused("E20008: Invalid authorization token (bad signature)")
-    if "exp" in claims and not visit.now < (jwts.seconds(claims["exp"]) or 0.0):
+    until = (jwts.seconds(claims["exp"]) or 0.0) if "exp" in claims else math.inf
+    if not visit.now < until:
         return _refused("E20008: Invalid authorization token (expired)")
     if claims.get("id") != str(visit.circuit.id):
         return _refused("E20009: Authorization token mismatch")
-    return _PASSED
+    return Admitted(until=until)
 
 
 class TcpAdmission(StrEnum):

@@ -31,6 +31,7 @@ _OF_THIS_HOP = re.compile(
     re.IGNORECASE,
 )
 """Fields of an answer that framing depends on, or that do not pass as they are."""
+_ORDINARY_LINE = re.compile(rb"(" + TOKEN + rb") (/[\x21-\x7e]*+) HTTP/1\.1")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.%]+\]|[!$&'()*+;=A-Za-z0-9._~%-]*)(?::[0-9]{0,5})?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
@@ -208,6 +209,18 @@ def explain(raw: bytes) -> str:
 
 def malformed(detail: str) -> Fault:
     return Fault("malformed-request", detail)
+
+
+def ordinary_line(line: bytes) -> tuple[str, str] | None:
+    """Method and target of a request line of HTTP/1.1 with a path; None for every other one.
+
+    With the same fields below it, such a line never changes how a request is framed.
+    """
+    match = _ORDINARY_LINE.fullmatch(line)
+    if match is None:
+        return None
+    method, target = match.groups()
+    return method.decode("ascii"), target.decode("ascii")
 
 
 def read_request(raw: bytes) -> Request | Fault:

@@ -48,6 +48,11 @@ class HeaderRules:
     strip_authorization: bool = False
     app: str = ""
 
+    @property
+    def looks_at_target(self) -> bool:
+        """Whether the fields for the app depend on the target of the request."""
+        return self.app in APP_FIELDS
+
 
 @dataclass(frozen=True, slots=True)
 class AppField:
@@ -118,7 +123,13 @@ def request_bytes(
     method: str, target: str, version: str, headers: RawHeaders, body: Body, upgrade: bytes
 ) -> bytes:
     """The head as it goes to the app: the site's fields, and the framing that is the engine's."""
-    parts = [f"{method} {target} HTTP/{version}\r\n".encode("latin-1")]
+    line = f"{method} {target} HTTP/{version}\r\n".encode("latin-1")
+    return line + field_bytes(version, headers, body, upgrade)
+
+
+def field_bytes(version: str, headers: RawHeaders, body: Body, upgrade: bytes = b"") -> bytes:
+    """All of that head but its first line."""
+    parts: list[bytes] = []
     dropped = _dropped(headers)
     counted = False
     for name, value in headers:

@@ -36,6 +36,11 @@ class Permit:
     expires_at: int
     stale: bool
 
+    @property
+    def fresh_until(self) -> int:
+        """From then on it is stale."""
+        return self.expires_at - (LIFE - RENEW_AFTER)
+
 
 def cookie_name(circuit_id: UUID) -> str:
     """``appproxy_permit_<circuit>``."""
@@ -64,7 +69,7 @@ def check(secret: str, circuit_id: UUID, value: str, now: float) -> Permit | Non
     end = int(expires_at)  # sealed by us, so it is a number
     if now >= end:
         return None
-    return Permit(end, stale=end - now <= LIFE - RENEW_AFTER)
+    return Permit(end, stale=now >= end - (LIFE - RENEW_AFTER))
 
 
 def classic(secret: str, user_id: str) -> str:

@@ -142,7 +142,13 @@ class ClientConnection(asyncio.Protocol):
             return
         raw, rest = data[: end + 4], data[end + 4 :]
         self._unread = b""
-        fault = too_large(raw, self._engine.rules.head)
+        engine = self._engine
+        ready = engine.recipes.find(raw, self._site, self._peer, engine.rules.head)
+        if ready is not None:
+            self._head_begun = False
+            self._begin(ready.request, ready.forward, rest, ready.head)
+            return
+        fault = too_large(raw, engine.rules.head)
         request = fault or read_request(raw)
         if isinstance(request, Fault):
             self._refuse(Problem(request.code, msg=request.detail))
@@ -175,14 +181,16 @@ class ClientConnection(asyncio.Protocol):
             log.exception("planning a request failed")
             plan = Refuse(Problem("internal-server-error"), self._version)
         if isinstance(plan, Forward):
+            self._engine.recipes.learn(raw, self._site, self._peer, request, plan)
             self._begin(request, plan, rest)
         elif isinstance(plan, HandOver):
             self._give_away(plan, raw + rest)
         else:
             self._answer(request, plan, rest)
 
-    def _begin(self, request: Request, plan: Forward, rest: bytes) -> None:
-        exchange = Exchange(self, self._engine, self._site, request, plan)
+    def _begin(self, request: Request, plan: Forward, rest: bytes, head: bytes = b"") -> None:
+        """``head``: as it goes to the app, if it is known already."""
+        exchange = Exchange(self, self._engine, self._site, request, plan, head)
         self._exchange = exchange
         left = exchange.start(rest)
         if not exchange.over:
@@ -280,6 +288,8 @@ class ClientConnection(asyncio.Protocol):
         self._hold((self._holds[0], len(data) > UNREAD))
 
     def _hold(self, holds: tuple[bool, bool]) -> None:
+        if holds == self._holds:
+            return
         before, self._holds = any(self._holds), holds
         after = any(holds)
         if before == after or self._transport is None or self._transport.is_closing():

@@ -9,6 +9,7 @@ from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.data.activity import Activity
 from wsproxy.data.connections import Connections
 from wsproxy.data.dial import Dialer
+from wsproxy.data.recipes import Recipes
 from wsproxy.data.rules import EngineRules
 from wsproxy.data.site import Outcome, Site
 from wsproxy.net.http1 import AppConnection
@@ -48,6 +49,7 @@ class Engine:
         self.rules = rules or EngineRules()
         self.activity = activity or Activity()
         self.open = Connections()
+        self.recipes = Recipes()
         self.pool: Pool[AppConnection] = Pool(self.rules.pool)
         self.tasks = Tasks("exchange")
         self.wall = wall

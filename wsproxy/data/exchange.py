@@ -40,6 +40,7 @@ class Exchange:
         "_engine",
         "_forward",
         "_fresh",
+        "_head",
         "_meter",
         "_next_route",
         "_outcome",
@@ -52,13 +53,21 @@ class Exchange:
     )
 
     def __init__(
-        self, client: Client, engine: Engine, site: Site, request: Request, forward: Forward
+        self,
+        client: Client,
+        engine: Engine,
+        site: Site,
+        request: Request,
+        forward: Forward,
+        head: bytes = b"",
     ) -> None:
+        """``head``: as it goes to the app; b"": it is made of the plan when it is needed."""
         self._client = client
         self._engine = engine
         self._site = site
         self._request = request
         self._forward = forward
+        self._head = head
         self._outcome = Outcome(forward, request.head.method, request.head.target)
         self._meter = engine.activity.meter(forward.circuit_id)
         self._upload = Upload(request.body)
@@ -166,23 +175,22 @@ class Exchange:
             self._failed(Failure(FailureKind.CLOSED_EARLY, Side.APP, detail, reused=app.served > 0))
             return
         request = self._request
-        head = request.head
-        data = request_bytes(
-            head.method,
-            self._forward.target or head.target,
-            head.http_version,
-            self._forward.request_headers,
-            request.body,
-            request.upgrade,
-        )
         self._app = app
-        data += self._upload.first()
-        app.begin(self, data, head.method, upgrade=bool(request.upgrade))
+        data = (self._head or self._made_head()) + self._upload.first()
+        app.begin(self, data, request.head.method, upgrade=bool(request.upgrade))
         if not app.writing_paused:
             self._client.hold_app(False)
         if self._client.full:
             app.pause()
         self._wait_for_answer()
+
+    def _made_head(self) -> bytes:
+        request, forward = self._request, self._forward
+        head = request.head
+        target = forward.target or head.target
+        fields = forward.request_headers
+        version = head.http_version
+        return request_bytes(head.method, target, version, fields, request.body, request.upgrade)
 
     def _wait_for_answer(self) -> None:
         if self._answer is None and not self.over:

@@ -24,7 +24,8 @@ class Forward:
 
     ``request_headers`` is the final list for the upstream, framing fields excepted (those are the
     engine's). ``response_headers`` is added to the head of the app's answer, 101 included.
-    ``circuit_id`` is the key of activity and of closing; None in front mode. ``way_back`` is False
+    ``circuit_id`` is the key of activity and of closing; None in front mode. ``again`` plans
+    further requests of the same client that differ in their target only. ``way_back`` is False
     where a way through the manager could be but is not: then errors say so (design 5.6).
     """
 
@@ -36,6 +37,15 @@ class Forward:
     way_back: bool = True
     target: str = ""  # request target for the upstream; "" = as the client sent it
     form_of: Callable[[str | None], Form] = app_form  # of our own problems, by Accept
+    again: "Again | None" = None
+
+
+class Again(Protocol):
+    """Whether a plan holds for one more request with the same method, fields and client."""
+
+    def __call__(self, target: str) -> Forward | None:
+        """The plan for ``target``; None: ask the site anew."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ here waits; the engine connects, relays and reports back.
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -62,6 +62,10 @@ class _Apps:
         self._rules = rules
         self._routes = routes
 
+    @property
+    def rules(self) -> SiteRules:
+        return self._rules
+
     def record(self, outcome: Outcome) -> None:
         self._routes.record(outcome)
 
@@ -78,14 +82,22 @@ class _Apps:
         renewed: RawHeaders = ()
         if verdict.renew:
             renewed = ((b"Set-Cookie", verdict.renew.encode()),)
-        return Forward(
+        header_rules = self._header_rules(circuit, head)
+        forward = Forward(
             routes=in_order(circuit.routes, self._routes.standing_in(circuit), rules.draw),
-            request_headers=upstream_headers(head, peer, self._header_rules(circuit, head)),
+            request_headers=upstream_headers(head, peer, header_rules),
             version=Version.V2,
             response_headers=renewed,
             circuit_id=circuit.id,
             way_back=circuit.way_back,
         )
+        if renewed or verdict.until <= rules.clock() or header_rules.looks_at_target:
+            return forward
+        return replace(forward, again=_Again(self, circuit, forward, verdict.until))
+
+    def order(self, circuit: Circuit) -> tuple[Route, ...]:
+        """The circuit's routes as they are tried now."""
+        return in_order(circuit.routes, self._routes.standing_in(circuit), self._rules.draw)
 
     def _header_rules(self, circuit: Circuit, head: RequestHead) -> HeaderRules:
         rules = self._rules
@@ -140,6 +152,50 @@ def _cors(head: RequestHead, asks_first: bool = False) -> RawHeaders:
         private = head.first(b"access-control-request-private-network") == "true"
         preflight = Preflight(_SETUP_METHODS, asked, private)
     return _raw(cors_headers("open", None, Origins(), preflight))
+
+
+class _Again:
+    """The plan of one request, good for more of them while nothing that it rests on has changed:
+    the circuit, the time of its permit, and the target's being the app's.
+    """
+
+    __slots__ = (
+        "_apps",
+        "_balanced",
+        "_circuit",
+        "_clock",
+        "_forward",
+        "_table",
+        "_tables",
+        "_until",
+    )
+
+    def __init__(self, apps: _Apps, circuit: Circuit, forward: Forward, until: float) -> None:
+        rules = apps.rules
+        self._apps = apps
+        self._circuit = circuit
+        self._forward = forward
+        self._until = until
+        self._clock = rules.clock
+        self._tables = rules.table
+        self._table = rules.table()
+        self._balanced = len(circuit.routes) > 1
+
+    def __call__(self, target: str) -> Forward | None:
+        table = self._tables()
+        if table is not self._table:
+            if table.by_id(self._circuit.id) is not self._circuit:
+                return None
+            self._table = table
+        if self._clock() >= self._until or target.startswith(_RESERVED):
+            return None
+        if self._balanced:
+            return replace(self._forward, routes=self._apps.order(self._circuit), again=self)
+        return self._forward
+
+
+_RESERVED = SETUP_PATH.rpartition("/")[0]
+"""What begins so may be the gateway's."""
 
 
 class CircuitSite(_Apps):

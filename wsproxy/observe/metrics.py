@@ -13,7 +13,6 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     Metric,
     generate_latest,
 )
@@ -21,20 +20,15 @@ from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from wsproxy import __version__
-
-DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
-"""Bucket limits in seconds."""
+from wsproxy.observe.tally import SECONDS, SECONDS_TEXT, TALLIED, Tally
 
 Rows = Mapping[str, tuple[str, tuple[str, ...]]]
 
 COUNTERS: Rows = {
-    "wsproxy_exchanges": ("Finished HTTP exchanges", ("version", "outcome")),
     "wsproxy_tunnels": ("Finished tunnels, WebSocket and TCP", ("version",)),
     "wsproxy_failures": ("Failures, and whose they were", ("kind", "side")),
     "wsproxy_probes": ("Probes of group addresses", ("reason",)),
     "wsproxy_route_checks": ("Looks at routes of inference endpoints", ("kind", "result")),
-    "appproxy_requests_received_http": ("HTTP requests", ()),
-    "appproxy_responses_sent_http": ("HTTP answers", ()),
     "appproxy_circuits_created": ("Circuits opened", ("protocol",)),
 }
 GAUGES: Rows = {
@@ -44,12 +38,10 @@ GAUGES: Rows = {
     "wsproxy_connections_open": ("Open client connections", ()),
     "appproxy_alive_circuits": ("Open circuits", ()),
 }
-WATCHED: Rows = {"wsproxy_bytes": ("Bytes between clients and apps", ("way",))}
+WATCHED: Rows = {"wsproxy_bytes": ("Bytes between clients and apps", ("way",)), **TALLIED}
 """Counters whose value is kept elsewhere and asked for."""
 
-HISTOGRAMS: Rows = {
-    "appproxy_proxy_request_iteration_duration_http": ("Seconds of an HTTP exchange", ()),
-}
+HISTOGRAMS: Rows = {SECONDS: (SECONDS_TEXT, ())}
 """Name -> meaning, labels."""
 
 _STATUS_OF_REASON = re.compile(r"-([1-5])\d\d$")
@@ -68,21 +60,10 @@ class Metrics:
             name: Gauge(name, text, labels, registry=registry)
             for name, (text, labels) in GAUGES.items()
         }
-        self._histograms = {
-            name: Histogram(name, text, labels, buckets=DURATIONS, registry=registry)
-            for name, (text, labels) in HISTOGRAMS.items()
-        }
+        tally = Tally()
+        registry.register(tally)
+        self.exchange = tally.exchange
         self._gauges["wsproxy_info"].labels(__version__).set(1)
-
-    def exchange(self, version: str, status: int, seconds: float) -> None:
-        """One HTTP exchange ended. ``status`` 0: the client saw no answer."""
-        self._counters["appproxy_requests_received_http"].inc()
-        if status:
-            self._counters["appproxy_responses_sent_http"].inc()
-        self._counters["wsproxy_exchanges"].labels(
-            version, f"{status // 100}xx" if status else "none"
-        ).inc()
-        self._histograms["appproxy_proxy_request_iteration_duration_http"].observe(seconds)
 
     def tunnel(self, version: str) -> None:
         """One WebSocket or TCP tunnel ended."""
