@@ -11,11 +11,14 @@ from wsproxy.core import permits
 from wsproxy.core.circuit import Circuit
 from wsproxy.core.framing import Body, BodyKind, HeadLimits, Request, read_request
 from wsproxy.core.heads import Peer
+from wsproxy.core.healthcheck import HealthCheck
 from wsproxy.core.routing import RouteTable
+from wsproxy.core.selection import GIVEN_UP
 from wsproxy.core.wire import SETUP_PATH
+from wsproxy.data.health import Routes
 from wsproxy.data.recipes import LARGEST, Recipes
 from wsproxy.data.site import Forward, Refuse
-from wsproxy.data.sites import CircuitSite, Routes
+from wsproxy.data.sites import CircuitSite
 
 LIMITS = HeadLimits()
 FIELDS = f"Host: 127.0.0.1:10200\r\nAccept: */*\r\nCookie: {PERMIT}; mine=1\r\n"
@@ -229,3 +232,24 @@ def test_the_permit_of_one_circuit_opens_no_other_learnt_or_not():
     request = read_request(raw())
     assert isinstance(request, Request)
     assert isinstance(neighbour.plan(request.head, PEER), Refuse)
+
+
+def test_a_lone_route_that_is_out_carries_nothing():
+    kitchen = Kitchen()
+    kitchen.cook(raw())
+    routes = kitchen.site.routes
+    for _ in range(3):
+        routes.probed(ONE, connected=False)
+        kitchen.clock.now += GIVEN_UP
+
+    ready = kitchen.recipes.find(raw(), kitchen.site, PEER, LIMITS)
+    assert ready is None or ready.forward.routes == ()
+
+
+def test_a_checked_route_is_asked_about_for_every_request():
+    kitchen = Kitchen(replace(APP, health_check=HealthCheck()))
+    kitchen.cook(raw())
+
+    ready = kitchen.recipes.find(raw(), kitchen.site, PEER, LIMITS)
+
+    assert ready is not None and ready.forward.routes == (ONE,)

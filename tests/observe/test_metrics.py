@@ -81,5 +81,6 @@ def test_two_gateways_in_one_process_count_apart() -> None:
 def test_labels_are_from_small_sets() -> None:
     rows = {**COUNTERS, **GAUGES, **HISTOGRAMS, **WATCHED}
     labels = {label for _, names in rows.values() for label in names}
-    assert labels == {"version", "outcome", "kind", "side", "reason", "way", "protocol"}
+    wanted = {"version", "outcome", "kind", "side", "reason", "way", "protocol"}
+    assert labels == wanted | {"standing", "result"}
     assert all(name.startswith(("wsproxy_", "appproxy_")) for name in rows)

@@ -42,6 +42,11 @@ class Routes:
     def __repr__(self) -> str:
         return f"Routes({len(self._health)} with failures)"
 
+    @property
+    def troubled(self) -> bool:
+        """Whether any route has failed lately."""
+        return bool(self._health)
+
     def standing(self, circuit: Circuit, route: Route) -> Standing:
         """What may be done with one route of a circuit now."""
         health = self._health.get(key_of(route), _UNKNOWN)
@@ -63,6 +68,8 @@ class Routes:
             if counts_against_route(failure):
                 key = key_of(route)
                 self._health[key] = failed(self._health.get(key, _UNKNOWN), self._clock())
+        if not self._health:
+            return
         if outcome.route is not None and outcome.failure is None and outcome.status:
             self._health.pop(key_of(outcome.route), None)
         if len(self._health) > _MOST_FAILING:

@@ -19,7 +19,7 @@ from wsproxy.core.admission import (
     unregistered_label,
     unregistered_port,
 )
-from wsproxy.core.circuit import Circuit, Mode
+from wsproxy.core.circuit import Circuit, Mode, Route
 from wsproxy.core.clientip import client_address
 from wsproxy.core.cors import Origins, Preflight, cors_headers
 from wsproxy.core.forwarded import Networks
@@ -65,6 +65,10 @@ class _Apps:
     @property
     def rules(self) -> SiteRules:
         return self._rules
+
+    @property
+    def routes(self) -> Routes:
+        return self._routes
 
     def record(self, outcome: Outcome) -> None:
         self._routes.record(outcome)
@@ -161,9 +165,9 @@ class _Again:
 
     __slots__ = (
         "_apps",
-        "_balanced",
         "_circuit",
         "_clock",
+        "_fixed",
         "_forward",
         "_table",
         "_tables",
@@ -179,7 +183,7 @@ class _Again:
         self._clock = rules.clock
         self._tables = rules.table
         self._table = rules.table()
-        self._balanced = len(circuit.routes) > 1
+        self._fixed = len(circuit.routes) == 1 and circuit.health_check is None
 
     def __call__(self, target: str) -> Forward | None:
         table = self._tables()
@@ -189,9 +193,9 @@ class _Again:
             self._table = table
         if self._clock() >= self._until or target.startswith(_RESERVED):
             return None
-        if self._balanced:
-            return replace(self._forward, routes=self._apps.order(self._circuit), again=self)
-        return self._forward
+        if self._fixed and not self._apps.routes.troubled:
+            return self._forward
+        return replace(self._forward, routes=self._apps.order(self._circuit), again=self)
 
 
 _RESERVED = SETUP_PATH.rpartition("/")[0]
