@@ -313,6 +313,29 @@ async def test_draining_lets_requests_finish_and_closes_tunnels_last():
             await asyncio.wait_for(draining, 5)
 
 
+async def test_draining_hears_out_who_still_sends_after_an_early_answer():
+    """Closing at once would be a reset, and could take the answer along."""
+
+    async def app_script(link: AppLink) -> None:
+        await link.head()
+        await link.send(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno")
+        await link.end()
+
+    async with raw_app(app_script) as app, a_node() as node:
+        circuit = await node.open(app)
+        async with raw_client(port_of(circuit)) as client:
+            await client.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 999999\r\n\r\nabc")
+            assert (await client.answer())[1] == b"no"
+            draining = asyncio.ensure_future(node.listeners.drain(10))
+            await asyncio.sleep(0)
+            for _ in range(2):
+                await client.send(bytes(100_000))
+            assert await client.end() == b""
+            assert len(node.engine.open.clients) == 1  # still heard out
+            await client.close()
+            await asyncio.wait_for(draining, 5)
+
+
 async def test_draining_aborts_what_does_not_end():
     async with raw_app(just_read) as app, a_node() as node:
         circuit = await node.open(app)

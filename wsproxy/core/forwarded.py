@@ -16,21 +16,18 @@ PREFIX = b"x-forwarded-"
 FORWARDED = b"forwarded"
 """How fields that claim something about the client are named, in lower case."""
 
-_SET_HERE = frozenset({"for", "proto", "host", "port"})
+SPELLINGS = (PREFIX, b"x_forwarded_", b"x-forwarded_", b"x_forwarded-")
+"""Gateway interfaces of the CGI kind read ``-`` and ``_`` as one."""
 
+_SET_HERE = frozenset({"for", "proto", "host", "port"})
 
 LONGEST_NAME = 261
 """A name of 255 bytes and a port. What is longer is not remembered: strangers choose the Host."""
 
 
 def claims_about_client(name: bytes) -> bool:
-    """Whether a field (name in lower case) is of this family.
-
-    With ``_`` too: gateway interfaces of the CGI kind read both spellings as one.
-    """
-    if b"_" in name:
-        name = name.replace(b"_", b"-")
-    return name.startswith(PREFIX) or name == FORWARDED
+    """Whether a field (name in lower case) is of this family."""
+    return name.startswith(SPELLINGS) or name == FORWARDED
 
 
 def plain_address(host: str) -> str:

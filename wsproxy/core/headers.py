@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from wsproxy.core.forwarded import Networks, claims_about_client, is_trusted, seen_by_client
+from wsproxy.core.forwarded import FORWARDED, SPELLINGS, Networks, is_trusted, seen_by_client
 from wsproxy.core.framing import Answer, Body, BodyKind, tokens
 from wsproxy.core.heads import Peer, RawHeaders, RequestHead
 from wsproxy.core.wire import PERMIT_COOKIE_PREFIX, VERSION_HEADER, Version
@@ -81,7 +81,7 @@ def upstream_headers(head: RequestHead, peer: Peer, rules: HeaderRules) -> RawHe
     kept: list[tuple[bytes, bytes]] = []
     for pair in head.headers:
         name = pair[0].lower()
-        if name in dropped or name in own or claims_about_client(name):
+        if name in dropped or name in own or name.startswith(SPELLINGS) or name == FORWARDED:
             continue
         if name == b"cookie":
             rest = without_cookies(pair[1], rules.login_cookies)

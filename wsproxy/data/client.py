@@ -367,7 +367,7 @@ class ClientConnection(asyncio.Protocol):
         return self._exchange is not None or bool(self._unread)
 
     def drain(self) -> None:
-        if not self.busy:
+        if not self.busy and not self._lingering:  # that ends by itself, soon
             self._close()
 
     def abort(self) -> None:
