@@ -55,8 +55,10 @@ class Theatre:
         """Whether the installation still has the session."""
         return self.session.id in self.running.world.sessions
 
-    def elsewhere(self, proxy: str = "", webserver: str = "") -> None:
+    def elsewhere(self, proxy: str = "", webserver: str = "", manager: str = "") -> None:
         """Let the client's settings name other places."""
+        if manager:
+            self.scene = replace(self.scene, manager=URL(manager))
         if proxy:
             self.scene = replace(self.scene, proxy=URL(proxy))
         if webserver:

@@ -127,7 +127,9 @@ class Conversation:
             return Nothing(Why.NETWORK, f"{request.where}: {_words(error)}")
 
     async def echo(self, url: URL, fields: Sequence[tuple[str, str]], limit: float | None) -> str:
-        """Say something through a WebSocket and hear it again: "" or what went wrong."""
+        """Say something through a WebSocket and hear it again: "" or what went wrong. It has a
+        connection of its own, as browsers do it.
+        """
         request = Request("GET", url, fields, limit=limit)
         started = time.monotonic()
         status, said = await self._echoed(request)
@@ -138,9 +140,12 @@ class Conversation:
         status = 0
         try:
             async with asyncio.timeout(self.bounded(request.limit)):
-                async with self.http.ws_connect(
-                    request.url, headers=CIMultiDict(request.fields), max_msg_size=0
-                ) as socket:
+                async with (
+                    connections() as http,
+                    http.ws_connect(
+                        request.url, headers=CIMultiDict(request.fields), max_msg_size=0
+                    ) as socket,
+                ):
                     status = 101
                     await socket.send_str(SOCKET_MARK)
                     heard = await socket.receive()
