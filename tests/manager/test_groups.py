@@ -99,6 +99,15 @@ async def test_a_manager_that_waits_for_a_dead_address_is_not_waited_for():
     await groups.close()
 
 
+@pytest.mark.parametrize(("keep", "asked"), [(30.0, 1), (0.0, 2)])
+async def test_an_answer_is_kept_as_long_as_the_settings_say(keep, asked):
+    manager = Manager(SAYS_V2)
+    groups = ManagerGroups(manager, keep=keep)
+    assert [await groups.find("g", "") for _ in range(2)] == [ManagerSaid("v2")] * 2
+    assert len(manager.asked) == asked
+    await groups.close()
+
+
 async def test_settings_come_first_and_the_manager_knows_the_others():
     manager = Manager(SAYS_V2)
     groups = LayeredGroups(SettingsGroups({"here": ""}), ManagerGroups(manager))

@@ -90,8 +90,9 @@ class ControlPart:
         known = SettingsGroups(self._addresses())
         if self.manager is None:
             return known
-        deadline = self._settings.policy.probe_deadline
-        return LayeredGroups(known, ManagerGroups(self.manager, deadline))
+        policy = self._settings.policy
+        asked = ManagerGroups(self.manager, policy.probe_deadline, policy.probe_cache)
+        return LayeredGroups(known, asked)
 
     def _addresses(self) -> dict[str, str]:
         return {name: group.address for name, group in self._settings.groups.items()}

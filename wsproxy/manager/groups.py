@@ -9,7 +9,7 @@ from wsproxy.core.address import Malformed, parse, shown
 from wsproxy.core.failure import Failure, FailureKind
 from wsproxy.core.manager_version import of_manager
 from wsproxy.core.version import GroupUnknown, ManagerFault, NoAddress, Observation
-from wsproxy.net.probe import Probe
+from wsproxy.net.probe import Probe, ProbeRules
 
 
 class AsksManager(Protocol):
@@ -47,12 +47,13 @@ class ManagerGroups:
     """Asks the manager, which asks the address itself (protocol 8.1). Its answers are kept.
 
     ``deadline`` in seconds: a manager whose address hangs takes up to 15 minutes (observed 1).
+    ``keep``: seconds that a good answer holds.
     """
 
-    def __init__(self, manager: AsksManager, deadline: float = 2.0) -> None:
+    def __init__(self, manager: AsksManager, deadline: float = 2.0, keep: float = 30.0) -> None:
         self._manager = manager
         self._deadline = deadline
-        self._probe: Probe[tuple[str, str]] = Probe(self._ask)
+        self._probe: Probe[tuple[str, str]] = Probe(self._ask, ProbeRules(keep=keep))
 
     async def find(self, group: str, project: str) -> str | Observation:
         return await self._probe.see((group, project))
