@@ -509,7 +509,7 @@ async def test_case_89_the_terminate_sequence_of_a_browser():
             assert await response.json() == {"success": True, "code": 200}
             assert response.headers["Access-Control-Allow-Origin"] == UI
             assert response.headers["Access-Control-Allow-Credentials"] == "true"
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5  # no manager was waited for
         assert not gateway.circuits.table.all()
 
 

@@ -47,7 +47,7 @@ async def test_files_and_tcp_pass_and_the_session_ends_with_its_circuits(story, 
 
 async def test_the_wrong_address_degrades_and_its_session_is_deleted(story):
     manager = story.stage.installation
-    await story.broken()
+    await story.deletion(story.stage.gamma)
     assert story.failed == 0
     assert story.stage.gamma.id not in manager.world.sessions
     # the manager alone answers with an error; only one of the three eras says 503

@@ -162,10 +162,10 @@ async def test_d03_the_first_byte_deadline_does_not_cut_a_slow_answer():
     async def app_script(link: AppLink) -> None:
         await link.head()
         await link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.0)
         await link.send(b"k")
 
-    async with raw_app(app_script) as app, gateway(app, rules=EngineRules(first_byte=0.1)) as gw:
+    async with raw_app(app_script) as app, gateway(app, rules=EngineRules(first_byte=0.5)) as gw:
         async with raw_client(gw.port) as client:
             await client.send(GET)
             assert (await client.answer())[1] == b"ok"
