@@ -93,6 +93,8 @@ class Kernel:
         self.targets.append(request.raw_path)
         if request.headers.get("Upgrade"):
             return await self._socket(request)
+        if request.path == "/upload":
+            return web.Response(text=f"{len(await request.read())} bytes")
         if request.path == "/moved":
             return web.Response(status=302, headers={"Location": "/there", "Set-Cookie": "a=1"})
         answer = web.Response(text=f"marker {request.method} {request.path}")

@@ -6,6 +6,7 @@ from wsproxy.compat.eras.proxies import Desktops, ProxyRow, proxies
 from wsproxy.compat.eras.rows import EraError, Peer, read
 
 NAMES = [
+    "node-2021",
     "node-classic",
     "node-hardened",
     "python-25.10",

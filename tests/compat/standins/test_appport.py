@@ -1,6 +1,9 @@
 """Ports of apps: who may pass, and what becomes of requests (protocol 7.1, 7.2; observed 5, 6)."""
 
+import asyncio
+
 import pytest
+from yarl import URL
 
 from tests.support.standins import ACCESS_KEY, SESSION_ID, ask, conf, kernel, opened
 from wsproxy.compat.eras.proxies import proxies
@@ -170,3 +173,23 @@ async def test_a_deleted_circuits_port_goes_on_and_says_so(name):
         answer = await ask(url, Cookie=cookie, Accept=JSON)
         port = url.rpartition(":")[2]
         assert (answer.status, answer.json["msg"]) == (400, f"Unregistered slot {port}")
+
+
+@pytest.mark.parametrize("name", ["python-25.10", "appproxy-26.9"])
+async def test_an_upload_waits_for_an_app_that_knows_no_expectation(name):
+    """D19; transcripts/appproxy-26.9-expect/04 and 12: the app alone answers at once."""
+    async with standin(V2[name]) as addresses, kernel() as app:
+        url, cookie = await opened(addresses.api, app.port)
+        assert (await ask(f"{url}/upload", "PUT", b"12345", Cookie=cookie)).body == b"5 bytes"
+        where = URL(url)
+        reader, writer = await asyncio.open_connection(where.host, where.port)
+        head = f"PUT /upload HTTP/1.1\r\nHost: {where.authority}\r\nCookie: {cookie}\r\n"
+        writer.write(f"{head}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n".encode())
+        assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5) == (
+            b"HTTP/1.1 100 Continue\r\n\r\n"
+        )
+        writer.write(b"12345")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.3)
+        writer.transport.abort()
+        assert app.targets == ["/upload", "/upload"]

@@ -1,6 +1,5 @@
 """The App Proxy stand-in answers as 26.9.6 did (transcripts/appproxy-26.9), older rows as told."""
 
-import asyncio
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -336,14 +335,3 @@ async def test_who_says_nothing_gets_html_before_26_4():
             assert (await ask(f"{addresses.api}/none")).is_page is page
             assert (await ask(f"{addresses.api}/none", Accept="text/html")).is_page
             assert not (await ask(f"{addresses.api}/none", Accept="*/*")).is_page
-
-
-@pytest.mark.parametrize("row", proxies().values(), ids=proxies())
-async def test_two_stand_side_by_side_and_leave_nothing(row):
-    before = asyncio.all_tasks()
-    async with standin(row) as one, standin(row) as other:
-        assert one.api != other.api
-        assert (await ask(f"{one.api}/status")).status == 200
-    assert asyncio.all_tasks() == before
-    with pytest.raises(ConnectionRefusedError):
-        await ask(f"{one.api}/status")

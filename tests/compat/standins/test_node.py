@@ -171,6 +171,32 @@ class TestClassic:
             assert (await ask(f"{classic}/{page}?port=1")).status == 404
 
 
+class TestBefore2022:
+    @pytest.fixture
+    async def oldest(self):
+        async with standin(proxies()["node-2021"]) as addresses:
+            yield addresses.api
+
+    async def test_down_ends_one_app_and_delete_all(self, oldest):
+        """[24], protocol 2.5"""
+        await configured(oldest)
+        for app in ("jupyter", "ttyd"):
+            await add(oldest, "local", f"app={app}")
+        base = f"{oldest}/proxy/local/S"
+        for query, code in (("?app=jupyter", 200), ("?app=jupyter", 404), ("", 404)):
+            assert (await ask(f"{base}/down{query}")).json == {"code": code}
+        await add(oldest, "local", "app=jupyter")
+        assert (await ask(f"{base}/delete?app=jupyter")).json == {"code": 200}
+        assert (await ask(f"{oldest}/")).json == []
+
+    async def test_what_it_did_not_have(self, oldest):
+        """Protocol 2.2, 2.4."""
+        assert (await ask(f"{oldest}/status")).status == 404
+        await configured(oldest)
+        opened = await add(oldest, "local", "app=xrdp")
+        assert "/redirect?port=" in opened["url"] and "://localhost:" in opened["proxy"]
+
+
 class TestHardened:
     async def test_its_token_is_its_own_for_as_long_as_it_runs(self, hardened):
         """[5]"""

@@ -201,3 +201,18 @@ async def test_a_header_that_old_web_servers_do_not_know_is_a_401():
         conf = await session_mode(sim)
         del conf["auth_mode"]
         assert b"401 Error" in await got(await gateway(api, conf))
+
+
+async def test_before_2022_the_login_is_a_cookie_and_arguments_are_refused():
+    """Protocol 3.1, 3.3, 12."""
+    oldest = proxies()["node-2021"]
+    async with installed(oldest, era=replace(Era.M23_09, header_login=False)) as (sim, api):
+        conf = await session_mode(sim)
+        del conf["auth_mode"]
+        assert b"marker" in await got(await gateway(api, conf))
+        seen = sim.running.record.of("GET", "/stream/", "webserver")[0]
+        assert "X-BackendAI-SessionID" not in seen.headers
+        query = "app=jupyter&args=%7B%22--x%22%3A%221%22%7D"
+        answer = await got(await gateway(api, api_mode(sim), query, str(sim.session.id)))
+        assert b"error_defaultCode:400" in answer
+        assert sim.running.record.of("GET", "/stream/")[-1].target.endswith('&args={"--x":"1"}')

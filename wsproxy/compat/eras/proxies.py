@@ -35,10 +35,12 @@ class _Traits(BaseModel):
 
 class NodeTraits(_Traits):
     """The Node proxy (protocol 2, 3). ``guarded``: a token that is checked, origins that are asked
-    for, redirects that are looked at, a limit of requests.
+    for, redirects that are looked at, a limit of requests. ``before_2022``: no ``/status`` and no
+    ``/xrdp``, ``/down`` for one app, the login always as a cookie, arguments as they come.
     """
 
     guarded: bool
+    before_2022: bool = False
     evicts_dead: bool
     desktop_pages: bool
     api_version_header: str

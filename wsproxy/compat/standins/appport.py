@@ -146,6 +146,7 @@ class AppPort:
 
     async def _forward(self, request: web.BaseRequest, circuit: Circuit) -> web.StreamResponse:
         start = circuit.start
+        await _continue(request)
         data = request.content if self._traits.always_streams or request.can_read_body else None
         try:
             base = f"http://{start.kernel_host}:{start.kernel_port}"
@@ -219,6 +220,13 @@ class AppPort:
             if request.transport is not None:
                 request.transport.abort()
         return given
+
+
+async def _continue(request: web.BaseRequest) -> None:
+    """The client is told to go on, and the app asked too: where it is silent both wait for ever."""
+    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
 
 
 def _without_dots(target: str) -> str:

@@ -42,7 +42,10 @@ class NodeProxy:
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self._cors])
         app.router.add_get("/", self.listed)
-        app.router.add_get("/status", self.status)
+        if self._traits.before_2022:
+            app.router.add_get("/proxy/{token}/{session}/down", self.down)
+        else:
+            app.router.add_get("/status", self.status)
         app.router.add_put("/conf", self.configure)
         app.router.add_get("/proxy/{token}/{session}", self.exists)
         app.router.add_get("/proxy/{token}/{session}/add", self.add)
@@ -188,7 +191,10 @@ class NodeProxy:
         return gateway
 
     def _opened(self, name: str, port: int) -> dict[str, Any]:
-        opened: dict[str, Any] = {"code": 200, "proxy": f"http://{HOST}:{port}"}
+        host = "localhost" if self._traits.before_2022 else HOST
+        opened: dict[str, Any] = {"code": 200, "proxy": f"http://{host}:{port}"}
+        if name == "xrdp" and self._traits.before_2022:
+            return {**opened, "url": f"{self.base}/redirect?port={port}"}
         if name == "sftp" or name in PORT_APPS:
             if name != "sftp":
                 opened["port"] = port
@@ -200,11 +206,22 @@ class NodeProxy:
         if refused is not None:
             return refused
         session, app = request.match_info["session"], request.query.get("app")
-        gone = [
-            key
-            for key in self._gateways
-            if (key == f"{session}|{app}" if app else key.startswith(session))
-        ]
+        if self._traits.before_2022:
+            app = None
+        return self._stop(
+            [
+                key
+                for key in self._gateways
+                if (key == f"{session}|{app}" if app else key.startswith(session))
+            ]
+        )
+
+    async def down(self, request: web.Request) -> web.Response:
+        """One app; delete knows no apps yet."""
+        key = f"{request.match_info['session']}|{request.query.get('app', '')}"
+        return self._refused(request) or self._stop([key] if key in self._gateways else [])
+
+    def _stop(self, gone: list[str]) -> web.Response:
         for key in gone:
             gateway = self._gateways.pop(key)
             gateway.stop()

@@ -131,9 +131,11 @@ class Gateway:
         prefix = "session" if configuration.api_version > 4 else "kernel"
         kind = "tcpproxy" if app.name in self._traits.tcp_apps else "httpproxy"
         query = f"app={quote(app.name, safe=UNRESERVED)}"
-        for name, text in (("envs", app.envs), ("arguments", app.arguments)):
-            if text:
-                query += f"&{name}={quote(text, safe=UNRESERVED)}"
+        if self._traits.before_2022:
+            query += "".join(f"&{name}={text}" for name, text in _given(app, "args"))
+        else:
+            wanted = _given(app, "arguments")
+            query += "".join(f"&{name}={quote(text, safe=UNRESERVED)}" for name, text in wanted)
         path = f"/stream/{prefix}/{app.session}/{kind}?{query}"
         return URL(configuration.base + path, encoded=True)
 
@@ -144,7 +146,7 @@ class Gateway:
             host = configuration.endpoint.partition("://")[2]  # a path would stay in it
             now, version = datetime.now(UTC), self._traits.api_version_header
             return dict(signing.signed_fields(keypair, "GET", url.raw_path_qs, host, now, version))
-        if configuration.auth_mode == "cookie":
+        if configuration.auth_mode == "cookie" or self._traits.before_2022:
             login = {"Cookie": f"AIOHTTP_SESSION={configuration.session}"}
         else:
             login = {"X-BackendAI-SessionID": configuration.session}
@@ -179,6 +181,12 @@ class Gateway:
             writer.transport.abort()
         finally:
             await tasks.close()
+
+
+def _given(app: App, arguments: str) -> list[tuple[str, str]]:
+    """What the app is started with; ``arguments`` is the name that its arguments go by."""
+    pairs = [("envs", app.envs), (arguments, app.arguments)]
+    return [(name, text) for name, text in pairs if text]
 
 
 @dataclass(frozen=True, slots=True)
