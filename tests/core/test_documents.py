@@ -144,6 +144,18 @@ for made in (circuit(1, port=10200), V1, circuit(3, port=999), label_circuit(2, 
     TABLE = TABLE.with_circuit(made)
 
 
+def test_one_good_route_makes_an_endpoint_healthy():
+    good, bad = Direct("10.0.0.1", 1), Direct("10.0.0.2", 1)
+    model = circuit(1, mode=Mode.INFERENCE, routes=(good, bad))
+    shown = health_document(model, NO_TROUBLE, lambda route: "good" if route == good else "out")
+    assert shown["healthy"] is True
+    assert [route["standing"] for route in shown["routes"]] == ["good", "out"]
+    assert health_document(model, NO_TROUBLE, lambda route: "tired")["healthy"] is False
+    interactive = health_document(circuit(1), NO_TROUBLE, lambda route: "out")
+    assert interactive["healthy"] is True
+    assert "standing" not in interactive["routes"][0]
+
+
 def test_only_circuits_of_the_worker_use_its_slots():
     assert [c.id.int for c in occupied(TABLE, PORTS)] == [1]
     assert [c.id.int for c in occupied(TABLE, DOMAIN)] == [2]

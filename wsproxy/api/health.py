@@ -13,17 +13,25 @@ from wsproxy.api.guard import Guard
 from wsproxy.circuits import Circuits
 from wsproxy.collector import Collector
 from wsproxy.core import documents
-from wsproxy.core.circuit import Circuit, Mode
+from wsproxy.core.circuit import Circuit, Mode, Route
 from wsproxy.core.documents import Document, NodeFacts
 from wsproxy.core.problem import ProblemError, no_such
+from wsproxy.core.selection import Standing
 from wsproxy.core.tokens import parse_uuid
 from wsproxy.core.wire import Version
+
+StandingIn = Callable[[Circuit], Callable[[Route], str]]
+
+
+def _good(circuit: Circuit) -> Callable[[Route], str]:
+    return lambda route: Standing.GOOD
 
 
 @dataclass(frozen=True, slots=True)
 class HealthPart:
     """``ready``: one complete snapshot was read, and the gateway does not drain.
-    ``degraded``: the store cannot be asked, or lacks what we know.
+    ``degraded``: the store cannot be asked, or lacks what we know. ``standing_in``: how the routes
+    of an endpoint are.
     """
 
     node: NodeFacts
@@ -31,6 +39,7 @@ class HealthPart:
     collector: Collector
     ready: Callable[[], bool]
     degraded: Callable[[], bool]
+    standing_in: StandingIn = _good
     clock: Callable[[], float] = time.time
 
 
@@ -118,4 +127,5 @@ class _Health:
         return json_response(self._document(circuit))
 
     def _document(self, circuit: Circuit) -> Document:
-        return documents.health_document(circuit, self._part.collector.trouble(circuit.id))
+        trouble = self._part.collector.trouble(circuit.id)
+        return documents.health_document(circuit, trouble, self._part.standing_in(circuit))

@@ -67,6 +67,7 @@ class Oversight:
             traffic.collector,
             ready=self._ready,
             degraded=lambda: traffic.feed.degraded,
+            standing_in=traffic.routes.standing_in,
         )
 
     def _detail(self) -> dict[str, object]:

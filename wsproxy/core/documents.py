@@ -5,7 +5,7 @@ under further keys. Counts are computed from the route table: a counter of its o
 (protocol 12 "occupied_slots counter drifts").
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from wsproxy.core.circuit import Circuit, Direct, Mode, Route
 from wsproxy.core.collection import CollectionRules, Trouble, Use, lifetime
 from wsproxy.core.meter import Meter
 from wsproxy.core.routing import RouteTable
+from wsproxy.core.selection import Standing
 from wsproxy.core.wire import Version
 
 Document = dict[str, Any]
@@ -135,15 +136,26 @@ def statistics_document(
     }
 
 
-def health_document(circuit: Circuit, trouble: Trouble) -> Document:
-    """``GET /health/circuits/{id}``: whether its routes can be connected."""
+def health_document(
+    circuit: Circuit, trouble: Trouble, standing: Callable[[Route], str] | None = None
+) -> Document:
+    """``GET /health/circuits/{id}``: whether its routes can be connected.
+
+    ``standing`` says how each route of an endpoint is; one good route makes it healthy.
+    """
+    routes = [_route_document(circuit, route) for route in circuit.routes]
+    healthy = not trouble.count
+    if standing is not None and circuit.mode is Mode.INFERENCE:
+        for shown, route in zip(routes, circuit.routes, strict=True):
+            shown["standing"] = standing(route)
+        healthy = any(shown["standing"] == Standing.GOOD for shown in routes)
     return {
         "circuit_id": str(circuit.id),
         "app": circuit.app,
-        "healthy": not trouble.count,
+        "healthy": healthy,
         "failed_connections": trouble.count,
         "failing_since": iso(trouble.since) if trouble.count else None,
-        "routes": [_route_document(circuit, route) for route in circuit.routes],
+        "routes": routes,
     }
 
 
