@@ -21,7 +21,8 @@ class Scene:
     ``manager`` is asked with signatures, ``webserver`` with the login session; a gateway in front
     of them may stand at either address. ``proxy`` is what the client's settings name as its proxy:
     v1 traffic goes there, and v2 clean-up below its ``/v2/``. The app answers ``GET /`` with a body
-    that contains ``marker``, and echoes WebSocket messages at ``/ws``.
+    that contains ``marker`` (and ``/tree``, where older clients land in JupyterLab), and echoes
+    WebSocket messages at ``/ws``.
     """
 
     manager: URL

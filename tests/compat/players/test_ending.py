@@ -115,3 +115,14 @@ async def test_a_deletion_the_manager_refuses_is_told():
         play = await client.play(at.scene, before_terminate=lose)
     assert play.step(Step.TERMINATE).said == "the manager answered the deletion with 404"
     assert play.asks_delete
+
+
+@pytest.mark.parametrize(("name", "kept"), [("webui-22.09", False), ("webui-24.03", True)])
+async def test_a_permit_key_is_sent_back(name, kept):
+    async with stub_proxy() as proxy:
+        proxy.check = 200
+        proxy.url_of_app = f"{proxy.url}/page?x=1"
+        redirect = {"redirect_url": f"{proxy.url}/app?permit_key=a%2Fb"}
+        proxy.override["/page"] = (redirect, 200)
+        _, asked, _ = await ended(proxy, name)
+    assert asked[-1] == f"{KEY}/delete" + ("?permit_key=a%2Fb" if kept else "")

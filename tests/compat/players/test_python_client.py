@@ -1,10 +1,15 @@
 """The Python client of every age: the manager alone, whatever the group's address is."""
 
+import asyncio
+
 import pytest
 
 from tests.support.scenes import how, theatre, told
+from tests.support.stub_proxy import stub_proxy
 from wsproxy.compat.eras.clients import clients
 from wsproxy.compat.players import player
+from wsproxy.compat.players.conversation import Conversation, connections
+from wsproxy.compat.players.python_client import Command, listening
 from wsproxy.compat.scene import Step
 from wsproxy.compat.zoo.table import ANIMALS
 
@@ -111,3 +116,59 @@ async def test_a_manager_that_is_none(animal):
 
     assert not play.step(Step.LAUNCH).good and not play.step(Step.TERMINATE).good
     assert not play.asks_delete and play.conversation
+
+
+async def test_a_port_left_open_is_closed_at_the_end():
+    async with theatre() as at:
+        play = await player("python-client-24.03", patience=10.0, closes=False).play(at.scene)
+        assert Step.CLOSE not in play.steps and play.step(Step.TERMINATE).good
+
+    port = int(play.step(Step.LAUNCH).said.rpartition(":")[2])
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_the_session_may_change_before_it_is_deleted():
+    async with theatre() as at:
+
+        async def lose() -> None:
+            del at.running.world.sessions[at.session.id]
+
+        client = player("python-client-24.03", patience=10.0)
+        play = await client.play(at.scene, before_terminate=lose)
+
+    assert client.name == "python-client-24.03"
+    assert play.step(Step.TERMINATE).said == "the manager answered the deletion with 404"
+    assert play.asks_delete
+
+
+async def test_a_manager_that_names_no_version():
+    async with stub_proxy() as nobody, theatre() as at:
+        at.elsewhere(manager=nobody.url)
+        play = await player("python-client-24.03", patience=10.0).play(at.scene)
+
+    said = "the manager's version was answered 200"
+    assert (play.step(Step.LAUNCH).said, play.step(Step.TERMINATE).said) == (said, said)
+
+
+async def test_a_manager_that_goes_away_leaves_the_connection_with_a_reason():
+    """The tunnel cannot even be connected."""
+    async with ANIMALS["refuse"]() as nowhere, theatre() as at:
+        scene = at.scene
+        at.elsewhere(manager=nowhere)
+        command = Command(_cli(), at.scene, Conversation(connections(), 5.0), "v8.20240315")
+        async with command.conversation.http, listening(command):
+            reader, writer = await asyncio.open_connection("127.0.0.1", command.port)
+            page = await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+
+    assert scene.manager != at.scene.manager
+    assert page.startswith(
+        b"HTTP/1.1 503 Service Unavailable\r\nConnection: Closed\r\n\r\nWebSocket"
+    )
+
+
+def _cli():
+    cli = clients()["python-client-24.03"].cli
+    assert cli is not None
+    return cli

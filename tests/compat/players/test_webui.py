@@ -1,6 +1,7 @@
 """WebUIs of every age against a real gateway, in both versions, beside and before the manager."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -87,7 +88,11 @@ async def test_what_was_open_is_closed_by_closing_the_app_or_the_session(name, v
 
             assert held == [0 if closes else 1], how(play)
             assert good(play, Step.TERMINATE)
-            await eventually(lambda at=at: at.circuits() == 0, "the circuit to be closed")
+            await eventually(partial(_nothing_open, at), "the circuit to be closed")
+
+
+def _nothing_open(at: Theatre) -> bool:
+    return at.circuits() == 0
 
 
 async def test_an_app_left_open_is_closed_with_its_session():

@@ -134,6 +134,9 @@ class Ui(_Facts):
     permit: Permit
     opens: Opens
 
+    permit_key: bool
+    """Whether it keeps the ``permit_key`` of a ``redirect_url`` and sends it with a delete."""
+
     token: ProxyToken
     close_path: str
     """Of one app, below the base of the proxy."""

@@ -39,6 +39,7 @@ class Act:
     dialect: str = ""
     api_version: str = ""
     opened: URL | None = None
+    permit_key: str = ""
 
     @property
     def conversation(self) -> Conversation:

@@ -4,6 +4,7 @@ delete:  [version question] → [PUT /conf] → check → [delete at the proxy] 
 """
 
 import asyncio
+from urllib.parse import quote
 
 from wsproxy.compat.eras.clients import FailedQuestion, ProxyToken, StillDeletes
 from wsproxy.compat.players.act import Act, StepFailed, ask_version, need
@@ -20,7 +21,8 @@ async def close(act: Act) -> str:
     """The app alone; raises ``StepFailed`` when it stays open."""
     token = await _token(act, None)
     path = act.ui.close_path.format(token=token, session=act.scene.session, app=act.scene.app)
-    said = need(await act.browser.fetch("GET", joined(act.cleanup_base, f"/{path}")))
+    url = joined(act.cleanup_base, f"/{path}{_permit(act, '&')}")
+    said = need(await act.browser.fetch("GET", url))
     if said.object.get("code") == 200 or said.object.get("success") is True:
         return "closed"
     raise StepFailed(f"the app stays open: answered {said.status} {said.body[:80]!r}")
@@ -57,7 +59,7 @@ async def _clean_up(act: Act, limit: float | None) -> str:
         return f"nothing cleaned up: {check.said}"
     if check.object.get("code") == GONE and act.ui.gone_stops_delete:
         return "nothing to clean up"
-    url = joined(base, f"/proxy/{token}/{session}/delete")
+    url = joined(base, f"/proxy/{token}/{session}/delete{_permit(act, '?')}")
     deleted = await fetch("GET", url, credentials=True, limit=limit)
     return f"cleaned up: {_words(deleted)}"
 
@@ -86,6 +88,11 @@ async def _token(act: Act, limit: float | None) -> str:
     if act.ui.token is ProxyToken.OF_CONF and act.dialect == Version.V1:
         return await act.conf(credentials=True, limit=limit)
     return act.scene.access_key
+
+
+def _permit(act: Act, separator: str) -> str:
+    """What some proxies of v2 want to see again before they delete (P 9.2)."""
+    return f"{separator}permit_key={quote(act.permit_key, safe='')}" if act.permit_key else ""
 
 
 async def _destroy(act: Act) -> str:

@@ -107,5 +107,11 @@ async def _permit(act: Act, page: URL) -> URL | None:
         raise StepFailed(f"the app's address was answered {said.status}: {words}")
     if kind is not Permit.FORGIVEN and said.good and "error_code" in told:
         raise StepFailed(f"the app's address was answered {told['error_code']}")
-    url = told.get("redirect_url")
-    return page_url(url) if said.good and isinstance(url, str) else None
+    return _redirect(act, told.get("redirect_url")) if said.good else None
+
+
+def _redirect(act: Act, text: object) -> URL | None:
+    url = page_url(text) if isinstance(text, str) else None
+    if url is not None and act.ui.permit_key:
+        act.permit_key = url.query.get("permit_key", "")
+    return url

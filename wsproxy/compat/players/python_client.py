@@ -51,14 +51,14 @@ class PythonClient:
 
     async def play(self, scene: Scene, *, before_terminate: Interlude | None = None) -> Play:
         play = Play(asked=Outcome(True, "does not ask: it needs no wsproxy"))
-        async with connections() as http, AsyncExitStack() as listening:
+        async with connections() as http, AsyncExitStack() as open_port:
             conversation = Conversation(http, self._patience)
             play.conversation = conversation.exchanges
-            command = _Command(self._cli, scene, conversation)
-            if await take(play, Step.LAUNCH, _app(command, listening)):
+            command = Command(self._cli, scene, conversation)
+            if await take(play, Step.LAUNCH, _app(command, open_port)):
                 await take(play, Step.USE, _use(command))
                 if self._closes:
-                    await take(play, Step.CLOSE, _close(listening))
+                    await take(play, Step.CLOSE, _close(open_port))
             if before_terminate is not None:
                 await before_terminate()
             await take(play, Step.TERMINATE, _destroy(command, play))
@@ -66,7 +66,7 @@ class PythonClient:
 
 
 @dataclass(slots=True)
-class _Command:
+class Command:
     """``backend.ai`` at work. ``port`` is the local one, 0 while nothing listens."""
 
     cli: Cli
@@ -127,28 +127,28 @@ def _order(revision: str) -> tuple[int, int]:
     return (int(major), int(date)) if major.isdigit() and date.isdigit() else (0, 0)
 
 
-async def _app(command: _Command, listening: AsyncExitStack) -> str:
+async def _app(command: Command, open_port: AsyncExitStack) -> str:
     await command.negotiate()
     said = need(await command.ask(hdrs.METH_GET, f"/stream/session/{command.session}/apps"))
     listed = said.document if said.good and isinstance(said.document, list) else []
     names = [one.get("name") for one in listed if isinstance(one, Mapping)]
     if command.scene.app not in names:
         raise StepFailed(f"the app is not among those of the session ({said.status})")
-    await listening.enter_async_context(_listening(command))
+    await open_port.enter_async_context(listening(command))
     return f"listens on 127.0.0.1:{command.port}"
 
 
-async def _use(command: _Command) -> str:
+async def _use(command: Command) -> str:
     page = URL(f"http://127.0.0.1:{command.port}/")
     return await use(Browser(str(page.origin()), command.conversation), page, command.scene.marker)
 
 
-async def _close(listening: AsyncExitStack) -> str:
-    await listening.aclose()
+async def _close(open_port: AsyncExitStack) -> str:
+    await open_port.aclose()
     return "listens no more"
 
 
-async def _destroy(command: _Command, play: Play) -> str:
+async def _destroy(command: Command, play: Play) -> str:
     await command.negotiate()
     play.asks_delete = True
     said = need(await command.ask(hdrs.METH_DELETE, f"/session/{command.session}"))
@@ -158,7 +158,9 @@ async def _destroy(command: _Command, play: Play) -> str:
 
 
 @asynccontextmanager
-async def _listening(command: _Command) -> AsyncIterator[None]:
+async def listening(command: Command) -> AsyncIterator[None]:
+    """A port of this machine; each connection to it is a tunnel of its own."""
+
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         command.tasks.start(_connection(command, reader, writer), "connection")
 
@@ -173,7 +175,7 @@ async def _listening(command: _Command) -> AsyncIterator[None]:
 
 
 async def _connection(
-    command: _Command, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    command: Command, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     path = f"/stream/session/{command.session}/{command.cli.stream_kind}"
     url = joined(command.scene.manager, f"{path}?app={quote(command.scene.app, safe='')}")
