@@ -8,6 +8,7 @@ its fields; whatever is ambiguous is refused, never repaired. Nothing here does 
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import httptools
@@ -296,7 +297,11 @@ def _length(values: list[bytes]) -> Body | Fault:
         return malformed("There is more than one Content-Length.")
     if not _LENGTH.fullmatch(values[0]):
         return malformed("Content-Length is not a number.")
-    length = int(values[0])
+    return _counted(int(values[0]))
+
+
+@lru_cache(maxsize=1024)
+def _counted(length: int) -> Body:
     return Body(BodyKind.LENGTH, length) if length else NO_BODY
 
 
@@ -325,7 +330,7 @@ def read_answer(raw: bytes, method: str) -> Answer | str:
     if isinstance(body, str):
         return body
     reason = reason[:-1] if reason else b""  # without its CR
-    if minor == b"1" and seen.keys() <= _PLAIN:
+    if minor == b"1" and (not seen or seen.keys() == _PLAIN):
         return Answer(status, reason, raw, body, body is not UNTIL_CLOSE, (), plain=True)
     options = tuple(tokens(seen[b"connection"])) if b"connection" in seen else ()
     keep = minor == b"1" and body is not UNTIL_CLOSE and b"close" not in options

@@ -19,7 +19,7 @@ from wsproxy.core.heads import Peer
 from wsproxy.core.relay import RelayEnd
 from wsproxy.data.activity import Activity
 from wsproxy.data.client import peer_of
-from wsproxy.data.connections import Connections
+from wsproxy.data.connections import Connections, Ending
 from wsproxy.net.connect import Connected, Factory
 from wsproxy.net.pump import Relay
 from wsproxy.net.sockets import tune
@@ -70,6 +70,7 @@ class Accepted(asyncio.Protocol):
         self._admit = admit
         self._address = ""
         self._inside = False
+        self._users: set[Ending] = set()
         self._began = 0.0
         self._relay: Relay | None = None
 
@@ -155,7 +156,8 @@ class Accepted(asyncio.Protocol):
         opened = self.plane.open
         self._inside = True
         opened.tunnels.add(self)
-        opened.enter(self.circuit.id, self)
+        self._users = opened.users(self.circuit.id)
+        self._users.add(self)
         self._began = self.plane.wall()
         self.meter.connection_opened(self._began)
         most = self.plane.per_client
@@ -166,7 +168,7 @@ class Accepted(asyncio.Protocol):
             self._inside = False
             opened = self.plane.open
             opened.tunnels.discard(self)
-            opened.leave(self.circuit.id, self)
+            self._users.discard(self)
             if self.plane.per_client:
                 opened.departed(self._address)
             now = self.plane.wall()

@@ -37,7 +37,7 @@ class Connections:
     def __init__(self) -> None:
         self.clients: set[ClientSide] = set()
         self.tunnels: set[TunnelLike] = set()
-        self._of_circuit: dict[UUID, set[Ending]] = {}
+        self._of_circuit: dict[UUID | None, set[Ending]] = {}
         self._of_address: dict[str, int] = {}
         self._gone = asyncio.Event()
 
@@ -56,19 +56,15 @@ class Connections:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._gone.wait(), max(0.0, wait))
 
-    def enter(self, circuit_id: UUID | None, one: Ending) -> None:
-        """Something now uses the circuit."""
-        if circuit_id is not None:
-            self._of_circuit.setdefault(circuit_id, set()).add(one)
+    def users(self, circuit_id: UUID | None) -> set[Ending]:
+        """Who uses a circuit now; whoever does adds himself, and takes himself out at his end.
 
-    def leave(self, circuit_id: UUID | None, one: Ending) -> None:
-        if circuit_id is None:
-            return
+        The set is the circuit's until ``end_circuit``.
+        """
         users = self._of_circuit.get(circuit_id)
-        if users is not None:
-            users.discard(one)
-            if not users:
-                del self._of_circuit[circuit_id]
+        if users is None:
+            users = self._of_circuit[circuit_id] = set()
+        return users
 
     def of_circuit(self, circuit_id: UUID) -> int:
         """How many exchanges and tunnels a circuit carries."""
@@ -76,7 +72,7 @@ class Connections:
 
     def end_circuit(self, circuit_id: UUID, reason: CloseReason) -> int:
         """End everything that uses the circuit, and nothing else; how many there were."""
-        users = list(self._of_circuit.get(circuit_id, ()))
+        users = list(self._of_circuit.pop(circuit_id, ()))
         for one in users:
             one.end(reason)
         return len(users)

@@ -25,7 +25,7 @@ from wsproxy.data.engine import Engine, key_of, record
 from wsproxy.data.replies import form_for, problem_bytes
 from wsproxy.data.site import Forward, Outcome, Site
 from wsproxy.data.tunnel import Ends, Tunnel
-from wsproxy.data.upload import Upload
+from wsproxy.data.upload import upload_of
 from wsproxy.net.http1 import HIGH_WATER, AppConnection
 
 
@@ -49,6 +49,7 @@ class Exchange:
         "_task",
         "_total",
         "_upload",
+        "_users",
         "over",
     )
 
@@ -70,7 +71,8 @@ class Exchange:
         self._head = head
         self._outcome = Outcome(forward, request.head.method, request.head.target)
         self._meter = engine.activity.meter(forward.circuit_id)
-        self._upload = Upload(request.body)
+        self._users = engine.open.users(forward.circuit_id)
+        self._upload = upload_of(request.body)
         self._next_route = 0
         self._fresh = bool(request.upgrade)
         self._task: asyncio.Task[None] | None = None
@@ -100,7 +102,7 @@ class Exchange:
         now = self._outcome.started = self._engine.wall()
         self._meter.requests += 1
         self._meter.connection_opened(now)
-        self._engine.open.enter(self._forward.circuit_id, self)
+        self._users.add(self)
         if self._engine.rules.total:
             loop = asyncio.get_running_loop()
             self._total = loop.call_later(self._engine.rules.total, self._total_over)
@@ -404,7 +406,7 @@ class Exchange:
         if self._total is not None:
             self._total.cancel()
             self._total = None
-        self._engine.open.leave(self._forward.circuit_id, self)
+        self._users.discard(self)
 
     def _record(self) -> None:
         """The last phase; it always runs, once."""

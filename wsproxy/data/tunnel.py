@@ -60,6 +60,7 @@ class Tunnel:
         self._outcome = outcome
         self._meter = meter
         self._address = address
+        self._users = engine.open.users(outcome.forward.circuit_id)
         self._relay: Relay | None = None
         self._followed: _Followed | None = None
 
@@ -81,7 +82,7 @@ class Tunnel:
             early_to_client=ends.from_app,
         )
         self._engine.open.tunnels.add(self)
-        self._engine.open.enter(self._outcome.forward.circuit_id, self)
+        self._users.add(self)
         self._relay.start()
 
     def end(self, reason: CloseReason) -> None:
@@ -98,7 +99,7 @@ class Tunnel:
     def _ended(self, end: RelayEnd) -> None:
         engine = self._engine
         engine.open.gone(self)
-        engine.open.leave(self._outcome.forward.circuit_id, self)
+        self._users.discard(self)
         engine.open.departed(self._address)
         now = engine.wall()
         self._meter.connection_closed(now)

@@ -1,7 +1,38 @@
 """The body of a request on its way: what belongs to it, and what may still be sent (again)."""
 
 from wsproxy.core.bodies import follow
-from wsproxy.core.framing import Body
+from wsproxy.core.framing import NO_BODY, Body
+
+
+class NoUpload:
+    """A request without a body: complete from the start, and nothing to hold."""
+
+    __slots__ = ()
+
+    complete = True
+    faulty = False
+    size = 0
+    held: list[bytes] | None = []
+
+    def take(self, data: bytes) -> int:
+        return 0
+
+    def hold(self, part: bytes) -> None:
+        """There are no parts."""
+
+    def first(self) -> bytes:
+        return b""
+
+    def passed_on(self) -> None:
+        """There are no parts."""
+
+
+_NOTHING = NoUpload()
+
+
+def upload_of(body: Body) -> "Upload | NoUpload":
+    """Follows ``body``; most requests have none."""
+    return _NOTHING if body is NO_BODY else Upload(body)
 
 
 class Upload:
