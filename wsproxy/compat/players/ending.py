@@ -18,11 +18,13 @@ GONE = 404
 
 
 async def close(act: Act) -> str:
-    """The app alone; raises ``StepFailed`` when it stays open."""
+    """The app alone, as deletes are recorded: with cookies. Raises ``StepFailed`` when it stays
+    open.
+    """
     token = await _token(act, None)
     path = act.ui.close_path.format(token=token, session=act.scene.session, app=act.scene.app)
     url = joined(act.cleanup_base, f"/{path}{_permit(act, '&')}")
-    said = need(await act.browser.fetch("GET", url))
+    said = need(await act.browser.fetch("GET", url, credentials=True))
     if said.object.get("code") == 200 or said.object.get("success") is True:
         return "closed"
     raise StepFailed(f"the app stays open: answered {said.status} {said.body[:80]!r}")
