@@ -20,8 +20,14 @@ from tests.support.apps import (
 )
 from tests.support.gateway import gateway
 from tests.support.messages import CHUNKS, GET, SWITCH, UPGRADE
+from wsproxy.core.circuit import ThroughManager
+from wsproxy.core.failure import Failure
+from wsproxy.core.heads import Peer, RequestHead
+from wsproxy.core.wire import Version
 from wsproxy.data.engine import Engine
 from wsproxy.data.rules import EngineRules
+from wsproxy.data.site import Forward
+from wsproxy.net.connect import Connected, ConnectRules, Factory, connect
 
 CHUNKED = b"POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
 KEEPS = {
@@ -301,3 +307,36 @@ async def test_a_websocket_message_of_64_mib_passes_both_ways():
         for _ in range(size // len(block)):
             assert await client.reader.readexactly(len(block)) == block
         await sending
+
+
+async def test_no_deadline_of_rest_ends_a_request_whose_way_takes_long():
+    """Also one that needed no planning: the connection is not at rest any more."""
+    go = asyncio.Event()
+
+    class Slow:
+        """Ways through the manager; all but the first take long to open."""
+
+        opened = 0
+
+        async def open(self, route: ThroughManager, factory: Factory) -> Connected | Failure:
+            self.opened += 1
+            if self.opened > 1:
+                await go.wait()
+            return await connect(app.host, app.port, factory, ConnectRules())
+
+    def plan(head: RequestHead, peer: Peer) -> Forward:
+        route = ThroughManager("s", "app", "c")
+        return Forward((route,), head.headers, Version.V2, again=lambda target: plan(head, peer))
+
+    rules = EngineRules(idle=0.05, head_seconds=0.05)
+    async with raw_app() as app, gateway(rules=rules, streams=Slow()) as gw:
+        gw.site.planner = plan
+        async with raw_client(gw.port) as client:
+            await client.send(GET)
+            await client.answer()
+            await client.send(GET)
+            await eventually(lambda: len(gw.engine.tasks) == 1)
+            await asyncio.sleep(0.2)
+            go.set()
+            assert (await client.answer())[1] == b"ok"
+            assert len(gw.site.heads) == 1  # planned once

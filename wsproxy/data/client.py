@@ -145,6 +145,7 @@ class ClientConnection(asyncio.Protocol):
         engine = self._engine
         ready = engine.recipes.find(raw, self._site, self._peer, engine.rules.head)
         if ready is not None:
+            self.timer.clear()
             self._head_begun = False
             self._begin(ready.request, ready.forward, rest, ready.head)
             return
