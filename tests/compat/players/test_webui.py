@@ -240,7 +240,7 @@ async def test_a_silent_proxy_keeps_sessions_alive_before_the_budget(name, anima
     """The settings' proxy is asked even in v2, by default 127.0.0.1:5050 (P 12)."""
     async with ANIMALS[animal]() as proxy, theatre(v2=True) as at:
         at.elsewhere(proxy)
-        play = await perform(name, at, patience=1.5, closes=False)
+        play = await perform(name, at, patience=4.0, closes=False)
 
         assert good(play, Step.LAUNCH, Step.USE), how(play)
         assert at.alive is not deletes
