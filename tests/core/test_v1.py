@@ -42,6 +42,21 @@ def test_origins(origin, allowed):
     assert origin_allowed(origin, ["https://ui.example"]) is allowed
 
 
+@pytest.mark.parametrize(
+    ("origin", "site", "allowed"),
+    [
+        (None, "cross-site", False),
+        (None, "same-site", False),
+        (None, "same-origin", True),
+        (None, "none", True),
+        ("http://localhost:5173", "cross-site", True),
+        ("https://evil.example", "same-origin", False),
+    ],
+)
+def test_where_the_page_is_counts_when_it_has_no_origin(origin, site, allowed):
+    assert origin_allowed(origin, [], site) is allowed
+
+
 def test_an_empty_query_is_the_default():
     assert read_add({}) == AddQuery("jupyter", 0, "", "", Protocol.HTTP)
 

@@ -29,6 +29,23 @@ async def test_bug_any_web_page_could_drive_the_proxy():
             assert (await g.get(f"/proxy/local/{SID}", Origin=origin))[0] == 403
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("action", ["", "/add?app=x", "/delete"])
+async def test_bug_an_image_of_any_web_page_could_drive_it_with_the_constant_token(site, action):
+    """A browser sends no Origin for an image, but it says where the page is."""
+    async with v1_gateway(legacy_tokens=True) as g:
+        await g.conf()
+        await g.add()
+        status, _ = await g.get(f"/proxy/local/{SID}{action}", Sec_Fetch_Site=site)
+        assert status == 403
+        assert (await g.get("/", Sec_Fetch_Site=site))[1] == []
+        for own in ("same-origin", "none"):
+            assert (await g.get(f"/proxy/local/{SID}", Sec_Fetch_Site=own))[1] == {"code": 200}
+        headers = {"Origin": "http://localhost:8080", "Sec-Fetch-Site": site}
+        _, body, _ = await g.call("GET", f"/proxy/local/{SID}", headers)
+        assert body == {"code": 200}
+
+
 async def test_bug_open_redirect_and_links_to_arbitrary_local_ports():
     async with v1_gateway() as g:
         await g.conf()

@@ -20,9 +20,15 @@ _LONGEST_NAME = 255
 _PATH_SAFE = "/:@!$&'()*+,;=?%~-._#[]"
 
 
-def origin_allowed(origin: str | None, extra: Iterable[str]) -> bool:
-    """Protocol 2.7: no Origin, a page of this machine, the desktop app, or one that is listed."""
-    return origin is None or Origins(frozenset(extra), loopback=True).allow(origin)
+def origin_allowed(origin: str | None, extra: Iterable[str], site: str | None = None) -> bool:
+    """Protocol 2.7: no Origin, a page of this machine, the desktop app, or one that is listed.
+
+    ``site`` is the Sec-Fetch-Site field: a browser sends no Origin for an image or a link, but says
+    that another page asked.
+    """
+    if origin is None:
+        return site in (None, "same-origin", "none")
+    return Origins(frozenset(extra), loopback=True).allow(origin)
 
 
 class BadQuery(ValueError):

@@ -78,7 +78,8 @@ class Callers:
         return self.refusal(403, said)
 
     def origin_allowed(self, request: web.Request) -> bool:
-        return origin_allowed(request.headers.get(hdrs.ORIGIN), self.rules.origins)
+        origin, site = request.headers.get(hdrs.ORIGIN), request.headers.get("Sec-Fetch-Site")
+        return origin_allowed(origin, self.rules.origins, site)
 
     def legacy(self, request: web.Request) -> bool:
         """Whether constant tokens and access keys count for this request."""
