@@ -340,3 +340,41 @@ async def test_no_deadline_of_rest_ends_a_request_whose_way_takes_long():
             go.set()
             assert (await client.answer())[1] == b"ok"
             assert len(gw.site.heads) == 1  # planned once
+
+
+@pytest.mark.parametrize("wish", [b"", b"Connection: keep-alive\r\n"])
+async def test_a_client_of_http_1_0_gets_one_answer_and_an_end(wish: bytes):
+    request = b"POST /old HTTP/1.0\r\n" + wish + b"Content-Length: 4\r\n\r\nbody"
+    answer = b"HTTP/1.1 200 OK\r\nX: 1\r\n\r\nuntil the end"
+
+    async def app_script(link: AppLink) -> None:
+        await link.until(b"body")
+        await link.send(answer)
+
+    async with raw_app(app_script) as app, gateway(app) as gw:
+        got = await exchange(gw.port, request + GET)  # what follows is no request of 1.0
+        assert got.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert b"Connection: close\r\n" in got
+        assert got.endswith(b"\r\n\r\nuntil the end")
+        assert got.count(b"HTTP/1.1 ") == 1
+        assert app.received.startswith(b"POST /old HTTP/1.0\r\nContent-Length: 4\r\n")
+        assert app.received.endswith(b"Connection: close\r\n\r\nbody")
+        assert len(app.links) == 1
+
+
+@pytest.mark.parametrize("wish", [b"", b"Connection: keep-alive\r\n"])
+async def test_an_app_of_http_1_0_is_asked_once_on_a_connection(wish: bytes):
+    async def app_script(link: AppLink) -> None:
+        await link.head()
+        await link.send(b"HTTP/1.0 200 OK\r\n" + wish + b"Content-Length: 2\r\n\r\nok")
+        await link.end()
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        for count in range(1, 3):
+            await client.send(GET)
+            head, body = await client.answer()
+            assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert b"onnection" not in head
+            assert body == b"ok"
+            await app.links[count - 1].ended.wait()
+        assert len(app.links) == 2
