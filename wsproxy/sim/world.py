@@ -8,8 +8,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from wsproxy.sim.traits import Era as Era  # named values of managers
-
 
 @dataclass(slots=True)
 class App:
