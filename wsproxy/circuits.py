@@ -18,12 +18,12 @@ from uuid import UUID, uuid4
 from weakref import WeakValueDictionary
 
 from wsproxy.core import lifecycle
-from wsproxy.core.circuit import Circuit, CloseReason, Mode
+from wsproxy.core.circuit import Circuit, CloseReason, Direct, Mode
 from wsproxy.core.lifecycle import Stage, Step, Undo
 from wsproxy.core.problem import Problem
 from wsproxy.core.replica import Entry, Removed
 from wsproxy.core.routing import RouteTable
-from wsproxy.core.slots import Slot, Taken, candidates, slot_of
+from wsproxy.core.slots import Either, Slot, Taken, candidates, slot_of
 from wsproxy.core.want import (
     Want,
     in_place_of,
@@ -112,8 +112,8 @@ class _Reserved:
 
     def with_table(self, table: RouteTable) -> Taken:
         return Taken(
-            table.ports() | {slot.port for slot in self.slots if slot.port},
-            table.labels() | {slot.label for slot in self.slots if slot.label},
+            Either(table.ports(), {slot.port for slot in self.slots if slot.port}),
+            Either(table.labels(), {slot.label for slot in self.slots if slot.label}),
         )
 
 
@@ -354,7 +354,14 @@ class Circuits:
 
     async def _fence(self, holder: Want | Circuit) -> None:
         """Let go of container addresses that belong to another session now."""
-        for circuit in self.table.all():
+        table = self.table
+        known = {
+            circuit.id: circuit
+            for route in holder.routes
+            if isinstance(route, Direct)
+            for circuit in table.leading_to((route.host, route.port))
+        }
+        for circuit in known.values():
             routes = lost(holder, circuit)
             if not routes:
                 continue

@@ -11,6 +11,7 @@ from itertools import islice
 from uuid import UUID
 
 from wsproxy.core.circuit import Circuit, CloseReason
+from wsproxy.core.layers import Layers
 from wsproxy.core.routing import EMPTY, RouteTable
 
 REMEMBERED = 4096
@@ -70,7 +71,7 @@ class Replica:
 
     node: str
     position: Position | None = None
-    entries: Mapping[UUID, Entry] = field(default_factory=dict)
+    entries: Layers[UUID, Entry] = field(default_factory=Layers)
     removed: Mapping[UUID, Removed] = field(default_factory=dict)
     unconfirmed: frozenset[UUID] = frozenset()
     table: RouteTable = EMPTY
@@ -105,7 +106,7 @@ class Replica:
         return Replica(
             node=self.node,
             position=snapshot.position,
-            entries=entries,
+            entries=Layers(entries),
             removed=_newest(removed),
             unconfirmed=unconfirmed,
             table=RouteTable.of(self._placed(entries.values())),
@@ -130,7 +131,7 @@ class Replica:
             return replace(self, unconfirmed=unconfirmed)
         return replace(
             self,
-            entries={**self.entries, circuit.id: entry},
+            entries=self.entries.with_(circuit.id, entry),
             unconfirmed=unconfirmed,
             table=self.table.with_circuit(circuit, entry.node == self.node),
         )
@@ -139,7 +140,7 @@ class Replica:
         key = tombstone.circuit_id
         return replace(
             self,
-            entries={other: entry for other, entry in self.entries.items() if other != key},
+            entries=self.entries.without(key),
             removed=_newest({**self.removed, key: tombstone}),
             unconfirmed=self.unconfirmed - {key},
             table=self.table.without(key),

@@ -4,21 +4,27 @@ Immutable: a change makes a new table and the node swaps one reference, so the h
 without a lock and never sees half of a change (design 6).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 from uuid import UUID
 
-from wsproxy.core.circuit import Circuit
+from wsproxy.core.circuit import Circuit, Direct
+from wsproxy.core.layers import Layers
+
+Target = tuple[str, int]
+"""Where a direct route leads."""
 
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
     """All circuits that a node knows. Ports are only those of this node's own listeners."""
 
-    _ids: Mapping[UUID, Circuit] = field(default_factory=dict)
-    _ports: Mapping[int, Circuit] = field(default_factory=dict)
-    _labels: Mapping[str, Circuit] = field(default_factory=dict)
-    _sessions: Mapping[str, tuple[UUID, ...]] = field(default_factory=dict)
+    _ids: Layers[UUID, Circuit] = field(default_factory=Layers)
+    _ports: Layers[int, Circuit] = field(default_factory=Layers)
+    _labels: Layers[str, Circuit] = field(default_factory=Layers)
+    _sessions: Layers[str, tuple[UUID, ...]] = field(default_factory=Layers)
+    _targets: Layers[Target, tuple[UUID, ...]] = field(default_factory=Layers)
 
     @classmethod
     def of(cls, circuits: Iterable[tuple[Circuit, bool]]) -> "RouteTable":
@@ -30,6 +36,7 @@ class RouteTable:
         ports: dict[int, Circuit] = {}
         labels: dict[str, Circuit] = {}
         sessions: dict[str, tuple[UUID, ...]] = {}
+        targets: dict[Target, tuple[UUID, ...]] = {}
         for circuit, here in circuits:
             ids[circuit.id] = circuit
             sessions[circuit.session_id] = (*sessions.get(circuit.session_id, ()), circuit.id)
@@ -37,7 +44,9 @@ class RouteTable:
                 ports[circuit.port] = circuit
             if circuit.label is not None:
                 labels[circuit.label] = circuit
-        return cls(ids, ports, labels, sessions)
+            for target in _targets_of(circuit):
+                targets[target] = (*targets.get(target, ()), circuit.id)
+        return cls(Layers(ids), Layers(ports), Layers(labels), Layers(sessions), Layers(targets))
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -61,63 +70,80 @@ class RouteTable:
         found = (self._ids[circuit_id] for circuit_id in self._sessions.get(session_id, ()))
         return tuple(c for c in found if owner is None or c.owner == owner)
 
+    def leading_to(self, target: Target) -> tuple[Circuit, ...]:
+        """The circuits with a direct route to an address."""
+        return tuple(self._ids[circuit_id] for circuit_id in self._targets.get(target, ()))
+
     def all(self) -> tuple[Circuit, ...]:
         return tuple(self._ids.values())
 
-    def ports(self) -> frozenset[int]:
+    def ports(self) -> Collection[int]:
         """Ports of this node that are taken."""
-        return frozenset(self._ports)
+        return self._ports.keys()
 
-    def labels(self) -> frozenset[str]:
-        return frozenset(self._labels)
+    def labels(self) -> Collection[str]:
+        return self._labels.keys()
 
     def gone_in(self, later: "RouteTable") -> tuple[Circuit, ...]:
         """What this table has and a later one has not."""
-        return tuple(self._ids[circuit_id] for circuit_id in self._ids.keys() - later._ids.keys())
+        return tuple(self._ids[circuit_id] for circuit_id in self._ids.gone_in(later._ids))
 
     def with_circuit(self, circuit: Circuit, here: bool = True) -> "RouteTable":
         """The table with the circuit in its newest form."""
         known = self._ids.get(circuit.id)
         base = self if known is None or _same_place(known, circuit) else self.without(circuit.id)
-        ids, ports, labels, sessions = base._copies()
-        ids[circuit.id] = circuit
+        ports, labels, sessions, targets = base._ports, base._labels, base._sessions, base._targets
         if circuit.port is not None and here:
-            ports[circuit.port] = circuit
+            ports = ports.with_(circuit.port, circuit)
         if circuit.label is not None:
-            labels[circuit.label] = circuit
+            labels = labels.with_(circuit.label, circuit)
         listed = sessions.get(circuit.session_id, ())
         if circuit.id not in listed:
-            sessions[circuit.session_id] = (*listed, circuit.id)
-        return RouteTable(ids, ports, labels, sessions)
+            sessions = sessions.with_(circuit.session_id, (*listed, circuit.id))
+        for target in _targets_of(circuit):
+            leading = targets.get(target, ())
+            if circuit.id not in leading:
+                targets = targets.with_(target, (*leading, circuit.id))
+        return RouteTable(base._ids.with_(circuit.id, circuit), ports, labels, sessions, targets)
 
     def without(self, circuit_id: UUID) -> "RouteTable":
         """The table without the circuit; a slot that another one took over stays with that one."""
         circuit = self._ids.get(circuit_id)
         if circuit is None:
             return self
-        ids, ports, labels, sessions = self._copies()
-        del ids[circuit_id]
+        ports, labels, targets = self._ports, self._labels, self._targets
         if circuit.port is not None and _holds(ports.get(circuit.port), circuit_id):
-            del ports[circuit.port]
+            ports = ports.without(circuit.port)
         if circuit.label is not None and _holds(labels.get(circuit.label), circuit_id):
-            del labels[circuit.label]
-        left = tuple(other for other in sessions[circuit.session_id] if other != circuit_id)
-        if left:
-            sessions[circuit.session_id] = left
-        else:
-            del sessions[circuit.session_id]
-        return RouteTable(ids, ports, labels, sessions)
+            labels = labels.without(circuit.label)
+        for target in _targets_of(circuit):
+            targets = _less(targets, target, circuit_id)
+        sessions = _less(self._sessions, circuit.session_id, circuit_id)
+        return RouteTable(self._ids.without(circuit_id), ports, labels, sessions, targets)
 
-    def _copies(
-        self,
-    ) -> tuple[
-        dict[UUID, Circuit], dict[int, Circuit], dict[str, Circuit], dict[str, tuple[UUID, ...]]
-    ]:
-        return dict(self._ids), dict(self._ports), dict(self._labels), dict(self._sessions)
+
+K = TypeVar("K")
+
+
+def _less(
+    index: Layers[K, tuple[UUID, ...]], key: K, circuit_id: UUID
+) -> Layers[K, tuple[UUID, ...]]:
+    """The index without one circuit below a key."""
+    left = tuple(other for other in index.get(key, ()) if other != circuit_id)
+    return index.with_(key, left) if left else index.without(key)
+
+
+def _targets_of(circuit: Circuit) -> frozenset[Target]:
+    return frozenset((one.host, one.port) for one in circuit.routes if isinstance(one, Direct))
 
 
 def _same_place(one: Circuit, other: Circuit) -> bool:
-    return one.listener == other.listener and one.session_id == other.session_id
+    """Whether every index has the two below the same keys."""
+    return (
+        one.listener == other.listener
+        and one.session_id == other.session_id
+        and _targets_of(one) == _targets_of(other)
+    )
 
 
 def _holds(circuit: Circuit | None, circuit_id: UUID) -> bool:

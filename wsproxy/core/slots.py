@@ -6,8 +6,9 @@ port is the data plane's business, and may still fail: so the answer is a list o
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from wsproxy.core.circuit import (
     HostListener,
@@ -26,6 +27,8 @@ PREFIX_LIMIT = 54
 """Leaves room for ``-`` and eight hex digits (protocol 5.7)."""
 
 _SALT = re.compile(r"[0-9a-f]{8}")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,19 @@ class Candidates:
 class Taken:
     """What is in use or being opened on this node."""
 
-    ports: Collection[int] = frozenset()
-    labels: Collection[str] = frozenset()
+    ports: Container[int] = frozenset()
+    labels: Container[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Either(Generic[T]):
+    """What is in one of two; a table of many need not be copied to add a few."""
+
+    many: Container[T]
+    few: Container[T]
+
+    def __contains__(self, item: object) -> bool:
+        return item in self.few or item in self.many
 
 
 def candidates(wish: SlotWish, taken: Taken, salts: Sequence[str], turn: int = 0) -> Candidates:

@@ -1,0 +1,64 @@
+"""A mapping in two layers behaves as a dictionary that is copied for each change."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wsproxy.core.layers import THIN, Layers
+
+STEPS = st.lists(st.tuples(st.integers(0, 120), st.one_of(st.none(), st.integers(0, 9))))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.integers(0, 120), st.integers(0, 9)), STEPS)
+def test_it_is_a_dictionary(first, steps):
+    layers, model = Layers(first), dict(first)
+    before = [(layers, dict(model))]
+    for key, value in steps:
+        if value is None:
+            layers = layers.without(key)
+            model.pop(key, None)
+        else:
+            layers = layers.with_(key, value)
+            model[key] = value
+        before.append((layers, dict(model)))
+    for known, expected in before:  # none of the older ones has changed
+        assert dict(known) == expected
+        assert len(known) == len(expected)
+        assert all((key in known) == (key in expected) for key in range(121))
+        assert sorted(known.gone_in(layers)) == sorted(expected.keys() - model.keys())
+
+
+def test_what_is_changed_keeps_its_place():
+    layers = Layers({1: "a", 2: "b", 3: "c"}).with_(1, "A").with_(4, "d").without(2)
+
+    assert list(layers.items()) == [(1, "A"), (3, "c"), (4, "d")]
+    assert list(Layers({1: "a"})) == [1]
+    assert repr(layers) == "Layers(3)"
+
+
+def test_what_is_not_there():
+    layers = Layers({1: "a"}).without(1)
+
+    assert layers.get(1) is None
+    assert layers.without(1) is layers
+    for key in (1, 2):
+        with pytest.raises(KeyError):
+            layers[key]
+
+
+def test_a_change_of_many_copies_few():
+    """The thick layer is shared until the thin one has grown to its square root."""
+    layers = first = Layers(dict.fromkeys(range(10_000), 0))
+    shared = 0
+    for key in range(10_000, 10_400):
+        layers = layers.with_(key, 1)
+        shared += layers._below is first._below
+        assert len(layers._top) <= 101
+    assert shared == 100
+    assert len(layers) == 10_400
+    small: Layers[int, int] = Layers()
+    for key in range(THIN):
+        small = small.with_(key, key)
+    assert len(small._top) == THIN and not small._below
+    assert small.with_(99, 0)._below
