@@ -9,7 +9,7 @@ NO_BEHAVIOUR = ("__init__.py", "wire.py")
 """Only names."""
 
 ACROSS = {
-    "compat": {"recordings"},
+    "compat": {"recordings", "upstream"},
     "data": {
         "animals",
         "bad_input",

@@ -55,7 +55,7 @@ async def _within(act: Act, seconds: float) -> str:
 
 
 async def _clean_up(act: Act, limit: float | None) -> str:
-    if act.ui.asks_before_delete and (spared := await _ask_again(act, limit)):
+    if act.ui.asks_before_delete and (spared := await _ask_again(act)):
         return spared
     act.dialect = act.dialect or Version.V1
     base, session = act.cleanup_base, act.scene.session
@@ -71,11 +71,11 @@ async def _clean_up(act: Act, limit: float | None) -> str:
     return f"cleaned up: {_words(deleted)}"
 
 
-async def _ask_again(act: Act, limit: float | None) -> str:
-    """ "" to go on with ``act.dialect``, or why there is no clean-up; raises where this age gives
-    up."""
-    seconds = act.ui.manager_seconds
-    question = await ask_version(act, seconds if limit is None else min(seconds, limit))
+async def _ask_again(act: Act) -> str:
+    """Why there is no clean-up, or nothing to go on with ``act.dialect``; raises where this age
+    gives up.
+    """
+    question = await ask_version(act, act.ui.manager_seconds)
     act.dialect = question.dialect
     if question.dialect or act.ui.failed_question is FailedQuestion.TAKES_V1:
         return ""
