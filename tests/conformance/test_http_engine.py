@@ -33,6 +33,25 @@ async def test_case_76_chunks_pass_verbatim_both_ways(split: int):
         assert seen.count(b"Transfer-Encoding: chunked") == 1
 
 
+async def test_case_76_an_upload_is_streamed():
+    """Each chunk is at the app before the client sends the next."""
+    first, second = b"3\r\none\r\n", b"3\r\ntwo\r\n0\r\n\r\n"
+
+    async def app_script(link: AppLink) -> None:
+        await link.until(first)
+        await link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+        await link.send(b"go")
+        await link.until(second)
+        await link.send(b"on")
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        await client.send(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await client.send(first)
+        await client.until(b"\r\n\r\ngo")
+        await client.send(second)
+        assert await client.size(2) == b"on"
+
+
 async def test_case_74_d04_repeated_fields_pass_both_ways():
     answer = (
         b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nLink: x\r\nSet-Cookie: b=2\r\nset-cookie: c=3\r\n"
@@ -53,6 +72,10 @@ async def test_case_74_d04_repeated_fields_pass_both_ways():
 
 
 async def test_case_75_what_the_app_sees_of_the_client_and_of_the_connection():
+    """Differs: X-Forwarded-For has no port, and X-Forwarded-Port is ours, not the client's.
+
+    What a stranger says of itself in these fields is not passed on.
+    """
     async with raw_app() as app, gateway(app) as gw, raw_client(gw.port) as client:
         gw.site.rules = HeaderRules(app="rstudio")
         await client.send(
@@ -152,6 +175,30 @@ async def test_case_78_a_close_code_of_either_side_reaches_the_other(by_app: boo
         await client.send(theirs)
         assert await client.end() == mine * (not by_app)
         assert app.received.endswith(b"\r\n\r\n" + theirs)
+
+
+async def test_case_78_the_apps_choice_of_subprotocol_is_the_clients():
+    """A handshake as Firefox sends it to a terminal."""
+
+    async def app_script(link: AppLink) -> None:
+        head = await link.head()
+        assert b"Sec-WebSocket-Protocol: tty\r\n" in head
+        await link.send(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+            b"Sec-WebSocket-Protocol: tty\r\n\r\n"
+        )
+
+    async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
+        await client.send(
+            b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\n"
+            b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: tty\r\n\r\n"
+        )
+        head = await client.head()
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert b"Sec-WebSocket-Protocol: tty\r\n" in head
+        assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in head
 
 
 async def test_case_78_d05_the_apps_handshake_passes():

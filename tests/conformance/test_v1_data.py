@@ -136,6 +136,7 @@ def test_case_37_both_signature_vectors(target, date, content_type, version, exp
 
 @pytest.mark.parametrize("version", [4, "8.", "9."])
 async def test_case_37_what_is_sent_is_signed(g, version):
+    """The manager of the test verifies it; the vector's fields are in ``core/test_signing.py``."""
     await seen(g, g.api_conf(api_version=version))
     request = g.manager.requests[0]
     assert g.manager.signer(request) == ACCESS
@@ -206,6 +207,8 @@ async def test_case_41_a_refusal_is_a_complete_page_with_its_number(g, status):
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
     assert f"Content-Length: {len(body)}".encode() in head
+    assert b"Content-Type: text/html" in head
+    assert b"Connection: close" in head
     assert b"Server connection failed" in body
     assert str(status).encode() in body
 
@@ -244,7 +247,7 @@ async def test_case_43_other_clients_are_retried(g):
         assert await client.until(b"\n") == b"SSH-2.0-client\n"
 
 
-async def test_case_44_502_of_a_web_server_is_a_starting_app(g):
+async def test_case_44_a_web_servers_502_is_a_starting_app(g):
     failing = [streams.status(502)] * 2
     g.manager.script(*failing, streams.answering(ANSWER, then=1001), streams.status(502))
     await g.conf(g.session_conf())
@@ -273,6 +276,7 @@ async def test_case_45_the_connect_proxy_is_used_in_both_modes(mode):
 
 
 async def test_case_46_a_silent_tunnel_lives_and_is_pinged():
+    """90 seconds in small: a ping each 20 ms, and silence for many of them."""
     streams_rules = StreamRules(tunnel=TunnelRules(ping=0.02))
     async with v1_gateway(options=replace(QUICK, streams=streams_rules)) as g:
         await g.conf()

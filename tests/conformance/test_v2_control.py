@@ -1,5 +1,6 @@
 """Conformance cases 49 to 70 and 89: the v2 control routes over real sockets (protocol 11)."""
 
+import json
 import time
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
@@ -44,6 +45,7 @@ async def test_case_50_conf_without_secret_only_from_managers_networks():
 
 
 async def test_case_51_conf_of_managers_22_is_bound_by_its_first_use():
+    """The list leaves open which; here the first session that shows the token keeps it."""
     mine, theirs = session_id(), session_id()
     async with v2(fake()) as gateway:
         body = {"kernel_host": "127.0.0.1", "kernel_port": 8888}
@@ -81,7 +83,9 @@ async def test_case_52_project_id_instead_of_group_id():
 
 async def test_case_53_malformed_json():
     async with v2(fake()) as gateway:
-        document = await gateway.json("/v2/conf", "POST", data=b"{nonsense")
+        response, text = await gateway.ask("/v2/conf", "POST", data=b"{nonsense", headers=JSON)
+        assert (response.status, response.content_type) == (400, "application/json")
+        document = json.loads(text)
         assert document["type"].endswith("/invalid-api-params")
         assert document["msg"].startswith("Malformed body")
 
@@ -108,29 +112,51 @@ async def test_case_54_add_says_where_to_go():
             assert response.headers[VERSION_HEADER] == "v2"
 
 
+async def added_and_opened(query: str) -> str:
+    """The url that ``add`` gives for an app, after it has been followed."""
+    session = session_id()
+    async with v2(fake()) as gateway:
+        token = await gateway.conf(session, 8888)
+        document = await gateway.json(f"/v2/proxy/{token}/{session}/add?app=x&{query}")
+        assert document["code"] == 200
+        assert document["url"].startswith(f"{gateway.base}/v2/proxy/auth?")
+        opened = await gateway.json(document["url"])
+        assert opened["redirect_url"].startswith("http://127.0.0.1:")
+    return str(document["url"])
+
+
+async def test_case_55_the_url_of_a_raw_app_says_so():
+    assert "protocol=tcp" in await added_and_opened("protocol=tcp")
+
+
+async def test_case_56_what_only_others_understand_is_accepted():
+    """``permit_key`` is not passed on: it is another proxy's secret, and nothing here reads it."""
+    url = await added_and_opened(
+        "protocol=http&is_inference=true&permit_key=k&do-not-redirect=true"
+    )
+    assert "permit_key" not in url
+
+
+async def test_case_57_envs_are_json_text():
+    """Upstream answers 400 to every app with environment variables."""
+    url = await added_and_opened('protocol=http&envs={"A":"1"}')
+    assert json.loads(parse_qs(urlsplit(url).query)["envs"][0]) == {"A": "1"}
+
+
 @pytest.mark.parametrize(
     ("query", "parts"),
     [
-        ("protocol=tcp", ["protocol=tcp"]),  # case 55
-        ("protocol=http&is_inference=true&permit_key=k&do-not-redirect=true", ["protocol=http"]),
-        ('protocol=http&envs={"A":"1"}', ["envs=%7B%22A%22%3A+%221%22%7D"]),  # case 57
         ("protocol=http&open_to_public=True&no_reuse=1", ["open_to_public=True", "no_reuse=True"]),
         ("protocol=http&port=10203&subdomain=Lab", ["port=10203", "subdomain=Lab"]),
         ("protocol=http&redirect=/lab?a=1", ["redirect=%2Flab%3Fa%3D1"]),
         ("protocol=http&allowed_client_ips=10.0.0.0/8,::1", ["allowed_client_ips=10.0.0.0%2F8%2C"]),
         ("protocol=http&port=&envs=&redirect=", ["protocol=http"]),
     ],
-    ids=["55", "56", "57", "booleans", "preferences", "redirect", "addresses", "empty"],
+    ids=["booleans", "preferences", "redirect", "addresses", "empty"],
 )
-async def test_case_55_56_57_add_passes_on_what_counts(query, parts):
-    session = session_id()
-    async with v2(fake()) as gateway:
-        token = await gateway.conf(session, 8888)
-        document = await gateway.json(f"/v2/proxy/{token}/{session}/add?app=x&{query}")
-        assert all(part in document["url"] for part in parts)
-        assert "permit_key" not in document["url"]
-        opened = await gateway.json(document["url"])
-        assert opened["redirect_url"].startswith("http://127.0.0.1:")
+async def test_add_passes_on_what_counts(query, parts):
+    url = await added_and_opened(query)
+    assert all(part in url for part in parts)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +199,7 @@ async def test_case_58_what_is_wrong_is_named(query, named):
 
 
 async def test_case_59_auth_reuses_unless_told_not_to():
+    """There are no workers here: the slot is the port of the app."""
     session = session_id()
     async with v2(fake()) as gateway:
         token = await gateway.conf(session, 8888)
@@ -194,7 +221,7 @@ async def test_case_60_tcp_never_says_reuse(protocol):
 
 
 @pytest.mark.parametrize(
-    ("accept", "json"),
+    ("accept", "as_json"),
     [
         ("application/json", True),
         ("application/json, text/plain, */*", True),
@@ -204,7 +231,8 @@ async def test_case_60_tcp_never_says_reuse(protocol):
         ("text/html, application/json;q=0.9", False),  # observed 5
     ],
 )
-async def test_case_61_auth_redirects_unless_json_is_asked_for(accept, json):
+async def test_case_61_auth_redirects_unless_json_is_asked_for(accept, as_json):
+    """Differs: never 308, which browsers keep for ever with a token that ends."""
     session = session_id()
     async with v2(fake()) as gateway:
         token = await gateway.conf(session, 8888)
@@ -215,7 +243,7 @@ async def test_case_61_auth_redirects_unless_json_is_asked_for(accept, json):
         assert response.headers["Cache-Control"] == "no-store"
         assert response.headers["Access-Control-Allow-Origin"] == "*"
         assert response.headers[VERSION_HEADER] == "v2"
-        if json:
+        if as_json:
             document = await response.json()
             assert (response.status, document["reuse"]) == (200, False)
             page = document["redirect_url"]
@@ -258,6 +286,7 @@ async def test_case_62_a_start_token_lives_a_day():
 
 
 async def test_case_63_no_slot_left_and_a_port_in_use():
+    """Differs: a gateway without workers is never without one; 503 says that no port is left."""
     async with v2(fake(ports=(10200,))) as gateway:
         mine, other = session_id(), session_id()
         await gateway.auth(await gateway.conf(mine, 8888), mine)
@@ -290,6 +319,20 @@ async def test_case_64_a_preferred_subdomain_becomes_a_label():
         assert tcp.circuit.port in PORTS  # a raw port has no name to be told by
 
 
+async def test_case_65_an_address_that_is_none_is_refused():
+    session = session_id()
+    async with v2(fake()) as gateway:
+        token = await gateway.conf(session, 8888)
+        query = {"app": "x", "protocol": "http", "token": token, "session_id": session}
+        for listed in ("foo", "10.0.0.0/8,foo", "10.0.0.0/33"):
+            response, text = await gateway.ask(
+                "/v2/proxy/auth", params={**query, "allowed_client_ips": listed}, headers=JSON
+            )
+            assert response.status == 400
+            assert "allowed_client_ips" in text
+        assert not gateway.circuits.table.all()
+
+
 async def test_case_65_who_may_use_the_app_is_stored():
     session = session_id()
     async with v2(fake()) as gateway:
@@ -304,6 +347,10 @@ async def test_case_65_who_may_use_the_app_is_stored():
 
 
 async def test_case_66_setup_gives_the_permit_and_survives_several_fetches():
+    """Differs: the cookie has the circuit in its name, so that no app's permit opens another.
+
+    Always 302: the 308 of 25.13 is kept by browsers, and its cookie is then lost.
+    """
     session = session_id()
     async with v2(fake()) as gateway:
         link = await gateway.auth(await gateway.conf(session, 8888), session)
@@ -394,6 +441,7 @@ def _signed(key: str = KEYS.jwt_secret, **changes: object) -> str:
     ],
 )
 async def test_case_69_wrong_setup_tokens(token, status):
+    """Upstream answers 500 to each of these."""
     async with v2(fake()) as gateway:
         query = {} if token is None else {"token": token}
         for headers, kind in ((JSON, "application/json"), ({"Accept": "text/html"}, "text/html")):
@@ -420,6 +468,7 @@ async def test_case_69_a_tampered_an_old_and_an_orphaned_token():
 
 
 async def test_case_70_check_and_delete():
+    """Differs: not found is a 200 with code 404, since clients read the code, not the status."""
     session = session_id()
     async with v2(fake()) as gateway:
         path = f"/v2/proxy/{ACCESS_KEY}/{session}"
@@ -443,6 +492,7 @@ async def test_case_70_check_and_delete():
 
 
 async def test_case_70_deleting_with_the_key_needs_a_permit():
+    """Differs: the start token alone may delete; an access key, which is no secret, needs more."""
     session = session_id()
     async with v2(fake()) as gateway:
         token = await gateway.conf(session, 8888)

@@ -51,6 +51,7 @@ async def test_case_71_who_has_no_permit_is_told_so():
 
 
 async def test_case_71_a_permit_of_one_app_does_not_open_another():
+    """Differs: upstream's permit is one value per user, for every app and for ever."""
     async with raw_app() as first, raw_app() as second, v2() as gateway:
         one, permit = await gateway.opened(first.port)
         two, _ = await gateway.opened(second.port)
@@ -84,6 +85,7 @@ async def test_case_72_options_and_public_apps_need_no_cookie():
 
 @pytest.mark.parametrize("quote", ["", '"'])
 async def test_case_73_the_classic_permit_by_setting(quote):
+    """Differs: the permit of the list's vector opens an app only where the settings allow it."""
     value = permits.classic(KEYS.permit_secret, USER)
     headers = {"Cookie": f"appproxy_permit={quote}{value}{quote}"}
     async with raw_app() as app:
@@ -115,6 +117,8 @@ async def test_case_77_a_closed_container_port():
 
 
 async def test_case_79_tcp_bytes_both_ways_for_who_opened_the_app():
+    """Differs: upstream's TCP ports let everybody in; here the address that fetched ``/setup``."""
+
     async def echo(link: AppLink) -> None:
         await link.send((await link.until(b"ping"))[-4:] + b"pong")
 
@@ -143,6 +147,7 @@ async def test_case_79_an_address_that_is_not_on_the_list():
 
 
 async def test_case_79_a_port_without_circuit_is_closed():
+    """Differs: nobody listens there, where upstream accepts and closes."""
     async with raw_app() as app, v2(Wish(tcp=TcpAdmission.ANY)) as gateway:
         session = str(uuid4())
         token = await gateway.conf(session, app.port)
