@@ -31,7 +31,7 @@ KNOWN = [
     ("python-25.10", "webui-24.03", GOOD, GOOD, "answered 200"),
     ("python-25.11", "webui-26.8", GOOD, GOOD, "answered 403"),
     # nothing ends a circuit (P 7.8)
-    ("appproxy-25.13", "webui-25.3", GOOD, GOOD, "/delete"),
+    ("appproxy-25.13", "webui-25.3", GOOD, GOOD, "answered 404"),
     ("appproxy-26.9", "webui-26.8", GOOD, GOOD, "answered 404"),
     # managers of that time do not say whose session it is (P 5.2)
     ("appproxy-26.9", "webui-22.09", "start-service was answered 500", None, None),
