@@ -36,11 +36,11 @@ async def test_the_whole_story_is_told_in_the_right_versions(told):
     story, steps = told
     assert await story.play(), [step for step in steps if not step.ok]
     versions = [step.version for step in steps]
-    reports, v1, v2, broken = versions[:4], versions[4:9], versions[9:14], versions[14:]
+    reports, v1, v2, deletions = versions[:4], versions[4:9], versions[9:14], versions[14:]
     assert reports == ["v1", "v2", "v1", "-"]
     assert v1 == ["v1"] * 5
     assert v2 == ["v2"] * 5
-    assert broken == ["v1"] * 3
+    assert deletions == ["v1"] * 3 + ["v2"] * 3 + ["v1"] * 3  # delta, epsilon, gamma
     assert [link.version for link in story.links] == ["v1", "v2"]
 
 
