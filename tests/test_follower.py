@@ -200,7 +200,18 @@ async def test_without_endpoints_nothing_is_asked(redis):
     await redis.stop()
     async with v2() as gateway, following(gateway, redis) as follower:
         await Model(gateway).put()  # of a manager that tells everything over HTTP
-        await follower.round()
+        assert not await follower.round()
+
+
+async def test_that_it_is_away_is_told_before_there_are_endpoints(redis, caplog):
+    caplog.set_level(logging.INFO, logger="wsproxy.follower")
+    await redis.stop()
+    async with v2() as gateway, following(gateway, redis, 0.02) as follower:
+        follower.start()
+        await eventually(lambda: follower.away, "that it is away is noticed")
+        await redis.start()
+        await eventually(lambda: not follower.away, "that it is back is noticed")
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
 async def test_a_server_that_is_no_redis_is_one_that_is_away():

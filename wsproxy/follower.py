@@ -68,14 +68,14 @@ class EndpointFollower:
         if any(circuit.followed for circuit in after.gone_in(before)):
             self._news.set()
 
-    async def round(self) -> None:
+    async def round(self) -> bool:
         """Ask once for all endpoints, apply what is told, tell how their routes are.
 
-        Raises ``ManagerRedisAway``.
+        False when there was nothing to ask. Raises ``ManagerRedisAway``.
         """
         circuits = {UUID(one.endpoint_id): one for one in self._endpoints.all() if one.followed}
         if not circuits:
-            return
+            return False
         found = await self._redis.endpoints(list(circuits))
         routes = {one: keys.routes_of(told.routes) for one, told in found.items()}
         ratios = await self._ratios(routes)
@@ -85,6 +85,7 @@ class EndpointFollower:
                 known = await self._allowed(circuit, keys.with_ratios(known, ratios[endpoint_id]))
             await self._apply(endpoint_id, found[endpoint_id], known)
         await self._redis.report(self._readiness())
+        return True
 
     async def _ratios(self, routes: dict[UUID, RoutesKey | None]) -> dict[UUID, dict[str, str]]:
         """By endpoint and session."""
@@ -148,28 +149,39 @@ class EndpointFollower:
                 pass
 
     async def _hints(self) -> None:
+        """The one who notices that Redis is away while there is nothing to ask about."""
         while True:
             try:
                 hinted = await self._redis.changed(self._poll)
-            except ManagerRedisAway:
+            except ManagerRedisAway as error:
+                self._lost(error)
                 await asyncio.sleep(self._retry)
-                hinted = True  # what was missed is not known
-            if hinted:
+                continue
+            if self._found() or hinted:  # what was missed is not known
                 self._news.set()
 
     async def _try(self) -> bool:
-        """One round; False while Redis is away, which is told once."""
+        """One round; False when the next one shall come soon."""
         try:
-            await self.round()
+            if await self.round():
+                self._found()
         except ManagerRedisAway as error:
-            if not self.away:
-                log.warning("the manager's Redis is away, endpoints stay as they are: %s", error)
-            self.away = True
+            self._lost(error)
             return False
         except Exception:
             log.exception("following the manager's Redis failed")
             return False
-        if self.away:
-            log.info("the manager's Redis is back")
-        self.away = False
         return True
+
+    def _lost(self, error: ManagerRedisAway) -> None:
+        """Told once."""
+        if not self.away:
+            log.warning("the manager's Redis is away, endpoints stay as they are: %s", error)
+        self.away = True
+
+    def _found(self) -> bool:
+        """Whether it was away before."""
+        away, self.away = self.away, False
+        if away:
+            log.info("the manager's Redis is back")
+        return away

@@ -110,6 +110,7 @@ async def test_case_81_all_traffic_goes_where_the_ratio_is():
         assert not two.links
 
 
+@pytest.mark.slow
 async def test_case_81_three_to_one_over_four_thousand_requests():
     """On real sockets, one kept connection of the client; drawn anew for each request."""
     wish = Wish(draw=random.Random(3).random)

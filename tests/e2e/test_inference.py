@@ -1,6 +1,7 @@
 """Inference endpoints of a whole gateway: from a manager's call to a model's answer."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ from tests.support.models import body, entry, route
 from tests.support.node import SECRETS, Node, node, settings
 from tests.support.redis import redis_server
 from wsproxy.core import jwts
-from wsproxy.core.circuit import CloseReason
+from wsproxy.core.circuit import CloseReason, Direct
 
 SHOWN = {"X-BackendAI-Token": SECRETS["api-secret"], "Accept": "application/json"}
 
@@ -148,3 +149,19 @@ async def test_sessions_that_end_do_not_take_an_endpoint_with_them():
         await circuits.close_session(replica["session_id"], reason=CloseReason.SESSION_ENDED)
         await gateway.gateway.traffic.collector.sweep()
         assert (await gateway.get(url)).status == 200
+
+
+async def test_checks_and_probes_go_where_routes_may_lead_only():
+    """The address counts when it is connected to, whoever connects."""
+    async with raw_app() as app, node(settings(v2={"targets": ["10.0.0.0/8"]})) as gateway:
+        one = str(uuid4())
+        check = {"path": "/", "interval": 1, "max_retries": 1}
+        url = await put(gateway, one, open_to_public=True, health_check=check)
+        circuits, checks = gateway.gateway.traffic.circuits, gateway.gateway.traffic.checks
+        (endpoint,) = circuits.table.all()
+        bad = Direct("localhost", app.port, "r1", "s1")
+        await circuits.change(endpoint.id, lambda now: replace(now, routes=(bad,)))
+        checks.look()
+        await checks.idle()
+        assert (await gateway.get(url)).status == 503
+        assert not app.links

@@ -81,7 +81,7 @@ class Traffic:
         self.metrics = metrics
         self._witness = OutcomeWitness(metrics, self.collector)
         self.setup_addresses = SetupAddresses()
-        self.routes = Routes(time.time)
+        self.routes = Routes(time.monotonic)
         self.checks = RouteChecks(self.table, self.routes, dialer, count=metrics.route_check)
         self.feed.on_change(self._forget)
         self.feed.on_change(self.checks.forget)

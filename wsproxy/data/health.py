@@ -32,7 +32,7 @@ def check_key(circuit: Circuit, route: Route) -> CheckKey:
 
 
 class Routes:
-    """The health of all routes of a node. ``clock`` gives unix seconds."""
+    """The health of all routes of a node. ``clock`` gives seconds that are never set back."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -48,7 +48,9 @@ class Routes:
         return bool(self._health)
 
     def standing(self, circuit: Circuit, route: Route) -> Standing:
-        """What may be done with one route of a circuit now."""
+        """What may be done with one route of a circuit now. Asked for each request."""
+        if not self._health and circuit.health_check is None:
+            return Standing.GOOD
         health = self._health.get(key_of(route), _UNKNOWN)
         return standing(health, self.verdict(circuit, route), self._clock())
 

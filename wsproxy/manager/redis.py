@@ -19,6 +19,8 @@ from uuid import UUID
 from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import RedisError
 
+from wsproxy.net.tasks import Tasks
+
 LIVE_DB = 2
 STREAM_DB = 4
 STREAM = "events"
@@ -63,6 +65,7 @@ class ManagerRedis:
         self._live = _client(url, LIVE_DB)
         self._streams = _client(url, STREAM_DB)
         self._position = "$"
+        self._tasks = Tasks("manager redis")
 
     async def endpoints(self, ids: Sequence[UUID]) -> dict[UUID, EndpointKeys]:
         """The keys of several endpoints in one question."""
@@ -109,16 +112,36 @@ class ManagerRedis:
         return hinted
 
     async def _ask(self, question: Awaitable[T], deadline: float = 0.0) -> T:
-        try:
-            async with asyncio.timeout(deadline or self._deadline):
-                return await question
-        except (RedisError, OSError) as error:  # TimeoutError is an OSError
-            raise ManagerRedisAway(type(error).__name__) from None
+        """The answer. Asked in a task of its own: the library loses a cancellation that comes just
+        as it connects or reads, and whoever waits here must end when it is told to.
+        """
+        task = self._tasks.start(_outcome(question), "ask")
+        done, _ = await asyncio.wait({task}, timeout=deadline or self._deadline)
+        if not done:
+            task.cancel()
+            raise ManagerRedisAway("no answer in time")
+        outcome = task.result()
+        if isinstance(outcome, _Failed):
+            raise ManagerRedisAway(outcome.reason)
+        return outcome
 
     async def close(self) -> None:
-        """Let go of the connections. Idempotent."""
+        """Let go of the connections; what is being asked ends with them. Idempotent."""
         for client in (self._live, self._streams):
             await client.aclose(close_connection_pool=True)
+        await self._tasks.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    reason: str
+
+
+async def _outcome(question: Awaitable[T]) -> T | _Failed:
+    try:
+        return await question
+    except (RedisError, OSError) as error:
+        return _Failed(type(error).__name__)  # the text may name the password's URL
 
 
 def _client(url: str, db: int) -> Redis:

@@ -6,8 +6,9 @@
 /v2/endpoints/{id}/token             a token that opens it
 """
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -146,9 +147,15 @@ class _Many:
 
     def serve(self, call: Call, undone: Document) -> Handler:
         async def handler(request: web.Request) -> web.StreamResponse:
-            """One entry after the other: two for one deployment must not overtake each other."""
             bulk = await read_json(request, Bulk)
-            results = [await _entry(call, undone, one) for one in bulk.endpoints]
+            results: list[Document] = [{} for _ in bulk.endpoints]
+
+            async def in_turn(places: list[int]) -> None:
+                for place in places:
+                    results[place] = await _entry(call, undone, bulk.endpoints[place])
+
+            # Side by side, for names may be slow; but two for one deployment keep their order.
+            await asyncio.gather(*map(in_turn, _by_deployment(bulk.endpoints)))
             return json_response({"endpoints": results})
 
         return handler
@@ -231,6 +238,14 @@ async def _entry(call: Call, undone: Document, entry: object) -> Document:
         reason = error.problem.msg or error.problem.code
         return {**named, **undone, "success": False, "error": reason}
     return {**named, **done, "success": True, "error": None}
+
+
+def _by_deployment(entries: list[Any]) -> Iterable[list[int]]:
+    """The places of the entries of each deployment."""
+    groups: dict[str | None, list[int]] = {}
+    for place, entry in enumerate(entries):
+        groups.setdefault(_deployment(entry), []).append(place)
+    return groups.values()
 
 
 def _deployment(entry: object) -> str | None:
