@@ -4,6 +4,8 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support.circuits import circuit
 from tests.support.management import NODE
@@ -167,3 +169,28 @@ def test_a_token_names_the_endpoint_and_not_its_containers():
     assert "route_info" not in told
     assert len(told["session_ids"]) == 16
     assert "10.0.0" not in str(told)
+
+
+IDS = st.lists(st.sampled_from([f"r{number}" for number in range(6)]), max_size=8)
+
+
+@settings(max_examples=100)
+@given(st.lists(st.tuples(st.booleans(), IDS), max_size=8))
+def test_routes_are_a_set_of_ids_in_the_order_of_their_arrival(calls):
+    model: dict[str, None] = {}
+    now = replace(OPEN, routes=())
+    for adds, ids in calls:
+        if adds:
+            routes = [Direct("10.0.0.1", 80, one, "s") for one in ids]
+            edited = endpoints.registered(now, routes)
+            assert set(edited.done) == set(ids) - set(model)
+            assert set(edited.done) | set(edited.already) == set(ids)
+            model.update(dict.fromkeys(ids))
+        else:
+            edited = endpoints.unregistered(now, ids)
+            assert set(edited.done) == set(ids) & set(model)
+            assert set(edited.already) == set(ids) - set(model)
+            for one in ids:
+                model.pop(one, None)
+        now = edited.circuit
+        assert [route.route_id for route in now.routes if isinstance(route, Direct)] == [*model]
