@@ -15,6 +15,15 @@ class CountedBody:
         self._remaining = length
 
     @property
+    def rest(self) -> int:
+        """Bytes still to come."""
+        return self._remaining
+
+    def skip(self, count: int) -> None:
+        """So many of them passed elsewhere."""
+        self._remaining -= count
+
+    @property
     def done(self) -> bool:
         return self._remaining == 0
 

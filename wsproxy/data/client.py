@@ -249,6 +249,10 @@ class ClientConnection(asyncio.Protocol):
     # -- what an exchange asks for (data.exchange.Client)
 
     @property
+    def transport(self) -> asyncio.Transport | None:
+        return self._transport
+
+    @property
     def has_unread(self) -> bool:
         return bool(self._unread)
 

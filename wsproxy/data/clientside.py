@@ -22,6 +22,11 @@ class Client(Protocol):
     timer: Timer
 
     @property
+    def transport(self) -> asyncio.Transport | None:
+        """None when it is gone."""
+        ...
+
+    @property
     def full(self) -> bool:
         """It takes no more at the moment."""
         ...

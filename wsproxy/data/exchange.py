@@ -22,6 +22,7 @@ from wsproxy.core.problem import Problem, of_failure
 from wsproxy.core.wire import Version
 from wsproxy.data.clientside import Client
 from wsproxy.data.engine import Engine, key_of, record
+from wsproxy.data.moving import Moving
 from wsproxy.data.replies import form_for, problem_bytes
 from wsproxy.data.site import Forward, Outcome, Site
 from wsproxy.data.tunnel import Ends, Tunnel
@@ -42,6 +43,7 @@ class Exchange:
         "_fresh",
         "_head",
         "_meter",
+        "_moving",
         "_next_route",
         "_outcome",
         "_request",
@@ -80,6 +82,7 @@ class Exchange:
         self._total: asyncio.TimerHandle | None = None
         self._answer: Answer | None = None
         self._close = False
+        self._moving: Moving | None = None
         self.over = False
 
     def __repr__(self) -> str:
@@ -126,6 +129,8 @@ class Exchange:
             self._upload.passed_on()
             self._app.write(part)
             self._wait_for_answer()
+            if self._upload.rest >= self._engine.rules.splice:
+                self._move_upload(self._app)
         else:
             self._upload.hold(part)
             if self._upload.size > HIGH_WATER:
@@ -245,6 +250,28 @@ class Exchange:
             self._client.write(data)
         if ended:
             self._finish()
+        elif self._app is not None and self._app.rest >= self._engine.rules.splice:
+            self._move_answer(self._app)
+
+    # -- long bodies (data.moving)
+
+    def _move_answer(self, app: AppConnection) -> None:
+        self._moving = self._moving or Moving(self, self._client, self._meter)
+        self._moving.answer(app)
+
+    def _move_upload(self, app: AppConnection) -> None:
+        self._moving = self._moving or Moving(self, self._client, self._meter)
+        self._moving.upload(app, self._upload)
+
+    def upload_moved(self) -> None:
+        """Some of the body has left for the app."""
+        self._meter.last_user_bytes = self._engine.wall()
+        self._wait_for_answer()
+
+    def answer_broke(self) -> None:
+        """The app ended in the middle of its body."""
+        self._drop_app()
+        self._failed(Failure(FailureKind.CUT, Side.APP, "The app's answer was cut.", sent=True))
 
     def app_switched(self, answer: Answer, rest: bytes) -> None:
         """101: from here on both sides are only copied."""
@@ -272,7 +299,8 @@ class Exchange:
         self._client.hold_app(True)
 
     def app_ready(self) -> None:
-        self._client.hold_app(False)
+        if self._moving is None or not self._moving.up:
+            self._client.hold_app(False)
 
     # -- what the client says
 
@@ -281,7 +309,7 @@ class Exchange:
             self._app.pause()
 
     def client_ready(self) -> None:
-        if self._app is not None:
+        if self._app is not None and (self._moving is None or not self._moving.down):
             self._app.resume()
 
     def client_gone(self) -> None:
@@ -393,6 +421,8 @@ class Exchange:
         self._record()
 
     def _drop_app(self) -> None:
+        if self._moving is not None:
+            self._moving.stop()
         app, self._app = self._app, None
         if app is not None:
             self._outcome.route = self._route
@@ -403,6 +433,8 @@ class Exchange:
 
     def _stop(self) -> None:
         self.over = True
+        if self._moving is not None:
+            self._moving.stop()
         if self._total is not None:
             self._total.cancel()
             self._total = None

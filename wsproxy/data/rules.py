@@ -17,6 +17,7 @@ class EngineRules:
 
     ``flush`` is how long a connection that is to be closed may take nothing of what was written to
     it; ``linger`` how long one is heard out that may still be sending.
+    ``splice``: a body of which so many bytes are still to come is moved by the kernel, if it can.
     ``first_byte`` runs from the end of the request, and also bounds how long an upload may stand
     still before an answer. ``per_client``: connections at once from one address; addresses in
     ``trusted`` (proxies before us) are not counted.
@@ -32,4 +33,5 @@ class EngineRules:
     linger: float = 2.0
     flush: float = 15.0
     per_client: int = 512
+    splice: int = 4 << 20
     trusted: Networks = ()

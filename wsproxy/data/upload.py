@@ -1,6 +1,6 @@
 """The body of a request on its way: what belongs to it, and what may still be sent (again)."""
 
-from wsproxy.core.bodies import follow
+from wsproxy.core.bodies import CountedBody, follow
 from wsproxy.core.framing import NO_BODY, Body
 
 
@@ -11,6 +11,7 @@ class NoUpload:
 
     complete = True
     faulty = False
+    rest = 0
     size = 0
     held: list[bytes] | None = []
 
@@ -24,6 +25,9 @@ class NoUpload:
         return b""
 
     def passed_on(self) -> None:
+        """There are no parts."""
+
+    def passed_by(self, count: int) -> None:
         """There are no parts."""
 
 
@@ -54,6 +58,18 @@ class Upload:
     def complete(self) -> bool:
         """The whole request has arrived."""
         return self._tracker is None
+
+    @property
+    def rest(self) -> int:
+        """Bytes of a counted body that are still to come."""
+        return self._tracker.rest if isinstance(self._tracker, CountedBody) else 0
+
+    def passed_by(self, count: int) -> None:
+        """Bytes that went to the app without being read here."""
+        assert isinstance(self._tracker, CountedBody)
+        self._tracker.skip(count)
+        if self._tracker.done:
+            self._tracker = None
 
     def take(self, data: bytes) -> int:
         """How many bytes of ``data`` belong to the body."""

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from wsproxy.core.bodies import Tracker, follow
+from wsproxy.core.bodies import CountedBody, Tracker, follow
 from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.core.framing import UNTIL_CLOSE, Answer, begins_badly, read_answer
 from wsproxy.net.sockets import last_words
@@ -107,6 +107,18 @@ class AppConnection(asyncio.Protocol):
         transport, self.transport = self.transport, None
         self._user = self._on_lost = None
         return transport
+
+    @property
+    def rest(self) -> int:
+        """Bytes of a counted body that are still to come."""
+        return self._tracker.rest if isinstance(self._tracker, CountedBody) else 0
+
+    def passed_by(self, count: int) -> None:
+        """Bytes of the body that went to the client without being read here."""
+        assert isinstance(self._tracker, CountedBody)
+        self._tracker.skip(count)
+        if self._tracker.done:
+            self._end(b"")
 
     @property
     def closed(self) -> bool:
