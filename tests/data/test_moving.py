@@ -1,8 +1,10 @@
 """Long bodies take the short way through the kernel, and nothing else about them changes."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from unittest.mock import patch
 
 from tests.support.apps import AppLink, RawClient, eventually, raw_app, raw_client
@@ -33,8 +35,11 @@ class Moved:
         return moved
 
 
-def counted() -> "patch[Moved]":  # type: ignore[type-arg]
-    return patch.object(os, "splice", Moved())
+@contextlib.contextmanager
+def counted() -> Iterator[Moved]:
+    spy = Moved()
+    with patch.object(os, "splice", spy):
+        yield spy
 
 
 async def sends(link: AppLink) -> None:
@@ -55,11 +60,6 @@ async def takes(link: AppLink) -> None:
     await link.send(HEAD % 2 + b"ok")
 
 
-def moves(spy: object) -> int:
-    assert isinstance(spy, Moved)
-    return spy.bytes
-
-
 async def test_a_download_is_moved_and_the_connection_goes_on():
     with counted() as spy:
         async with raw_app(sends) as app, gateway(app, rules=RULES) as gw:
@@ -74,7 +74,7 @@ async def test_a_download_is_moved_and_the_connection_goes_on():
             await eventually(lambda: len(gw.site.outcomes) == 2, "both are recorded")
             assert meter.bytes_out > 2 * len(BLOB)
             assert gw.site.outcomes[1].failure is None
-    assert moves(spy) > 2 * len(BLOB)  # in and out of the pipe
+    assert spy.bytes > 2 * len(BLOB)  # in and out of the pipe
 
 
 async def test_a_pipelined_request_waits_for_the_moved_answer():
@@ -84,7 +84,7 @@ async def test_a_pipelined_request_waits_for_the_moved_answer():
                 await client.send(GET + GET)
                 bodies = [(await client.answer())[1] for _ in range(2)]
         assert [hashlib.sha256(body).digest() for body in bodies] == [HASH, HASH]
-    assert moves(spy)
+    assert spy.bytes
 
 
 async def test_an_upload_is_moved_and_the_connection_goes_on():
@@ -99,7 +99,7 @@ async def test_an_upload_is_moved_and_the_connection_goes_on():
             meter = gw.engine.activity.meter(CIRCUIT)
             assert meter.bytes_in == len(BLOB)
             assert meter.last_user_bytes > 0
-    assert moves(spy) > len(BLOB)
+    assert spy.bytes > len(BLOB)
 
 
 async def test_below_the_limit_nothing_is_moved():
@@ -109,7 +109,7 @@ async def test_below_the_limit_nothing_is_moved():
                 with patch("tests.data.test_moving.BLOB", BLOB[: 3 << 20]):
                     await client.send(GET)
                     assert (await client.answer())[1] == BLOB[: 3 << 20]
-    assert moves(spy) == 0
+    assert spy.bytes == 0
 
 
 async def test_without_splice_the_plain_path_gives_the_same_bytes():
@@ -122,14 +122,14 @@ async def test_without_splice_the_plain_path_gives_the_same_bytes():
             async with raw_client(gw.port) as client:
                 await client.send(PUT % len(BLOB) + BLOB)
                 assert (await client.answer())[1] == HASH
-    assert moves(spy) == 0
+    assert spy.bytes == 0
 
 
-async def _moving(client: RawClient, gw: Gateway, spy: object) -> None:
+async def _moving(client: RawClient, gw: Gateway, spy: Moved) -> None:
     """Begin a download and read until the kernel moves it."""
     await client.send(GET)
     await client.head()
-    while not moves(spy):
+    while not spy.bytes:
         await client.size(1 << 16)
 
 
@@ -166,7 +166,7 @@ async def test_an_app_that_breaks_off_is_a_cut_for_the_client():
                 assert await client.end() == BLOB  # and not the byte more that was promised
             outcome = await gw.site.outcome()
             assert [failure.kind for _, failure in outcome.failures] == [FailureKind.CUT]
-    assert moves(spy)
+    assert spy.bytes
 
 
 async def test_the_end_of_the_circuit_cuts_a_moved_download():
@@ -193,7 +193,7 @@ async def test_a_client_that_breaks_off_its_upload_is_gone_for_the_app():
             assert outcome.failure is not None
             assert outcome.failure.kind is FailureKind.CLIENT_GONE
             await link.ended.wait()
-    assert moves(spy)
+    assert spy.bytes
 
 
 async def test_an_app_that_refuses_a_moved_upload_is_heard():
@@ -210,7 +210,7 @@ async def test_an_app_that_refuses_a_moved_upload_is_heard():
                 head, body = await client.answer()
                 assert (head[:12], body) == (b"HTTP/1.1 413", b"no")
                 await asyncio.gather(sending, return_exceptions=True)
-    assert moves(spy)
+    assert spy.bytes
 
 
 async def test_both_ways_at_once():
@@ -231,4 +231,4 @@ async def test_both_ways_at_once():
                 _, body = await client.answer()
                 await sending
                 assert hashlib.sha256(body).digest() == HASH
-    assert moves(spy)
+    assert spy.bytes
