@@ -10,29 +10,14 @@ from pathlib import Path
 
 import click
 
+from scripts.errors import page as errors
 from wsproxy.cli.main import COMMANDS
 from wsproxy.cli.main import main as wsproxy
 from wsproxy.compat.zoo.table import ANIMALS
 from wsproxy.config.reference import page as settings
-from wsproxy.core.problem import CATALOGUE
-from wsproxy.core.wire import PROBLEM_TYPE_BASE
 from wsproxy.observe.metrics import COUNTERS, GAUGES, HISTOGRAMS, WATCHED
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-
-ERRORS = f"""\
-# Errors
-
-What the gateway says when it must refuse: as JSON, or as a page for browsers (by `Accept`), with
-`X-BackendAI-Speaker: gateway`. An app's own errors pass untouched, without that header. The
-*code* is stable: it is the end of `type`, after `{PROBLEM_TYPE_BASE}`.
-This page is generated from the code (`make docs`).
-
-    {{"type": "{PROBLEM_TYPE_BASE}<code>", "title": "…", "error_code": "…", "msg": "…"}}
-
-| code | status | title | error_code |
-|---|---|---|---|
-"""
 
 METRICS = """\
 # Metrics
@@ -66,14 +51,6 @@ generated from the code (`make docs`).
 | animal | what it does | version | reason |
 |---|---|---|---|
 """
-
-
-def errors() -> str:
-    rows = [
-        f"| `{code}` | {entry.status} | {entry.title} | `{entry.error_code}` |\n"
-        for code, entry in CATALOGUE.items()
-    ]
-    return ERRORS + "".join(rows)
 
 
 def metrics() -> str:

@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -33,6 +34,24 @@ def elsewhere(animal: Den) -> Iterator[str]:
         loop.close()
 
 
+ROOT = Path(__file__).resolve().parents[2]
+
+MORE = {
+    "advertise-missing": ("healthy-v2", "ipv6-only", "text-plain", "trailing-slash"),
+    "content-type": ("text-plain",),
+    "status-ignored": ("404-with-good-body", "503-with-good-body"),
+    "version-number": ("integer-version",),
+    "slash-at-end": ("trailing-slash",),
+}
+"""Findings besides the reason, and the animals that have them."""
+
+
+def explained(place: str) -> bool:
+    """Whether the document has the anchor."""
+    name, _, anchor = place.partition("#")
+    return f'<a id="{anchor}"></a>' in (ROOT / name).read_text(encoding="utf-8")
+
+
 def run(*arguments: str, deadline: float = 10.0) -> Result:
     return CliRunner().invoke(command, [*arguments, "--deadline", str(deadline)])
 
@@ -48,6 +67,23 @@ def test_every_animal_is_told_with_its_mend(animal: Animal):
     assert document["healthy"] is (animal.reason == "confirmed")
     assert result.exit_code == (0 if document["healthy"] else 1)
     assert bool(document["mend"]) is not document["healthy"]
+    findings = document["findings"]
+    assert (findings[:1] != [] and findings[0]["code"] == animal.reason) is not document["healthy"]
+    assert all(finding["text"] and finding["mend"] for finding in findings)
+    for place in [document["see"], *(finding["see"] for finding in findings)]:
+        assert explained(place), place
+    assert [finding["code"] for finding in findings if finding["code"] in MORE] == [
+        code for code, animals in MORE.items() if animal.name in animals
+    ]
+
+
+def test_a_person_sees_each_finding_with_its_mend_and_its_place():
+    with elsewhere(ANIMALS["503-with-good-body"]) as address:
+        lines = run(address).stdout.splitlines()
+    assert lines[-2:] == [
+        "  warning: It answers 503 and names a version: managers read it, and we do not.",
+        "  → Let it answer /status with 200. (docs/errors.md#status-ignored)",
+    ]
 
 
 def test_what_a_person_sees():
@@ -57,7 +93,8 @@ def test_what_a_person_sees():
     assert result.stdout.splitlines() == [
         f"✗ {address}: v1 (address-answers-404)",
         f"  The address {address} answers 404.",
-        "  → Look into the log of the server there; if it is not a wsproxy, correct the address.",
+        "  → Look into the log of the server there; if it is not a wsproxy, correct the address. "
+        "(docs/errors.md#address-answers-n)",
     ]
 
 

@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsproxy.core.doctor import Examination, Level, examine, recognise
+from wsproxy.core.doctor import Examination, examine, recognise
+from wsproxy.core.findings import Level
 from wsproxy.core.version import Answer, Fault, NotHttp, Trouble, judge
 
 NOW = 1_795_500_000.0  # Tue, 24 Nov 2026 06:00:00 GMT
@@ -71,7 +73,7 @@ def test_the_clock_of_a_server_that_is_no_wsproxy_is_told_too():
     root = Answer(200, b"{}", date=DATE % "05:00:00")
     found = examined(Answer(404), root=root)
     assert found.skew == -3600.0 and not found.healthy
-    assert found.findings[0].level is Level.PROBLEM
+    assert [finding.code for finding in found.findings] == ["address-answers-404", "clock-far-off"]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,44 @@ def test_what_it_really_is(status, root, name):
 
 def test_a_malformed_address_has_nothing_but_its_row():
     found = examine("nowhere", judge(Fault(Trouble.REFUSED)), NOW)
-    assert found.findings == () and not found.healthy
+    assert [finding.code for finding in found.findings] == ["address-refused"]
+    assert not found.healthy
+
+
+@pytest.mark.parametrize(
+    ("content_type", "codes"),
+    [
+        ("application/json", []),
+        ("Application/JSON; charset=utf-8", []),
+        ("application/problem+json", []),
+        ("text/plain", ["content-type"]),
+        ("application/jsonp", ["content-type"]),
+        ("", ["content-type"]),
+    ],
+)
+def test_what_managers_do_not_read_is_told(content_type, codes):
+    seen = replace(said(), content_type=content_type)
+    found = examined(seen)
+    assert [finding.code for finding in found.findings] == codes
+    assert found.healthy  # we read it
+
+
+@pytest.mark.parametrize(("status", "more"), [(404, "status-ignored"), (503, "status-ignored")])
+def test_a_status_that_managers_ignore_is_told(status, more):
+    found = examined(replace(said(), status=status))
+    assert [finding.code for finding in found.findings] == [f"address-answers-{status}", more]
+    assert str(status) in found.findings[1].text
+
+
+@pytest.mark.parametrize("number", [2, 2.0])
+def test_a_number_for_a_version_is_told(number):
+    found = examined(said(api_version=number))
+    assert [finding.code for finding in found.findings] == ["version-unknown", "version-number"]
+
+
+def test_an_answer_without_a_version_is_no_matter_of_managers():
+    found = examined(Answer(500, b"{}", content_type="text/plain"))
+    assert [finding.code for finding in found.findings] == ["address-answers-500"]
 
 
 def test_the_document_has_everything():
@@ -151,7 +190,16 @@ def test_the_document_has_everything():
     assert document["mend"].startswith("Use the address")
     assert document["looks_like"] == "an app: Jupyter"
     assert document["clock_skew"] == 1200.0
-    assert document["findings"][0]["level"] == "problem"
+    assert document["see"] == "docs/errors.md#address-redirects"
+    first, second = document["findings"]
+    assert first == {
+        "level": "problem",
+        "code": "address-redirects",
+        "text": document["detail"],
+        "mend": document["mend"],
+        "see": document["see"],
+    }
+    assert (second["level"], second["code"]) == ("problem", "clock-far-off")
     json.dumps(document)
 
 

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from wsproxy.cli.output import EXIT_FAILED, json_option, print_json, stdout
 from wsproxy.core.address import Malformed, parse, shown
-from wsproxy.core.doctor import Examination, Level, examine
+from wsproxy.core.doctor import Examination, examine
+from wsproxy.core.findings import Finding, Level
 from wsproxy.core.version import Answer, judge
 from wsproxy.net.asking import Asker, AskRules
 
@@ -29,6 +30,7 @@ _STYLES = {Level.NOTE: "cyan", Level.WARNING: "yellow", Level.PROBLEM: "bold red
 def command(url: str, deadline: float, as_json: bool) -> None:
     """Say what answers at URL, which version it speaks, what is wrong, and how to mend it.
 
+    Each fault is told with its mend and the place in the documents that explains it.
     Exit code 0 when a healthy wsproxy answers there, else 1.
     """
     examination = asyncio.run(look(url, deadline))
@@ -60,11 +62,15 @@ def _show(examination: Examination) -> None:
     console.print(f"  {report.happened}")
     if examination.looks_like:
         console.print(f"  It looks like {examination.looks_like}.")
-    if report.mend:
-        console.print(Text(f"  → {report.mend}"))
     for finding in examination.findings:
-        console.print(Text(f"  {finding.level}: ", _STYLES[finding.level]) + Text(finding.text))
-        if finding.mend:
-            console.print(Text(f"  → {finding.mend}"))
+        _show_finding(finding, told=finding.code == report.reason)
     if examination.clock:
         console.print(Text(f"  clock: {examination.clock}", "dim"))
+
+
+def _show_finding(finding: Finding, told: bool) -> None:
+    """``told``: its text is on the screen already."""
+    console = stdout()
+    if not told:
+        console.print(Text(f"  {finding.level}: ", _STYLES[finding.level]) + Text(finding.text))
+    console.print(Text(f"  → {finding.mend}") + Text(f" ({finding.see})", "dim"))

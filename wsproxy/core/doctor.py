@@ -5,13 +5,15 @@ the address really is, and how far its clock is off (a manager's signatures allo
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from typing import Any
 
 from wsproxy.core.address import Address, Malformed, parse, shown
+from wsproxy.core.codes import see
+from wsproxy.core.findings import Finding, Level, found
 from wsproxy.core.version import Answer, NotHttp, Observation, VersionReport, shortened
 from wsproxy.core.wire import Version
 
@@ -22,25 +24,12 @@ SKEW_LIMIT = 15 * 60.0
 """Seconds that a manager tolerates in the date of a signature (design 12)."""
 
 
-class Level(StrEnum):
-    NOTE = "note"
-    WARNING = "warning"
-    PROBLEM = "problem"  # not healthy
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    level: Level
-    text: str
-    mend: str = ""
-
-    def document(self) -> dict[str, str]:
-        return {"level": self.level.value, "text": self.text, "mend": self.mend}
-
-
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """The doctor's report. ``skew``: seconds the other clock is ahead, None when not told."""
+    """The doctor's report: the version report's reason first among the findings, if it is bad.
+
+    ``skew``: seconds the other clock is ahead, None when not told.
+    """
 
     report: VersionReport
     findings: tuple[Finding, ...]
@@ -69,6 +58,7 @@ class Examination:
             **self.report.document(),
             "detail": self.report.happened,
             "mend": self.report.mend,
+            "see": see(self.report.reason),
             "looks_like": self.looks_like,
             "advertise_address": self.advertised,
             "clock_skew": self.skew,
@@ -88,9 +78,14 @@ def examine(
     skew = _skew(report.seen, now)
     if skew is None:
         skew = _skew(root, now)
-    advertised, findings = _advertised(text, report)
-    findings += _about_address(text)
-    findings += _about_clock(skew)
+    advertised, about_advertised = _advertised(text, report)
+    findings = [
+        *_about_report(report),
+        *about_advertised,
+        *_about_answer(report.seen),
+        *_about_address(text),
+        *_about_clock(skew),
+    ]
     return Examination(report, tuple(findings), looks_like, advertised, skew)
 
 
@@ -161,7 +156,13 @@ def _object(answer: Answer) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-# what else is wrong
+# what is wrong
+
+
+def _about_report(report: VersionReport) -> list[Finding]:
+    if not report.degraded:
+        return []
+    return [Finding(Level.PROBLEM, report.reason, report.happened, report.mend)]
 
 
 def _advertised(text: str, report: VersionReport) -> tuple[str, list[Finding]]:
@@ -170,37 +171,43 @@ def _advertised(text: str, report: VersionReport) -> tuple[str, list[Finding]]:
         return "", []
     told = _object(report.seen).get("advertise_address")
     if told is None:
-        finding = Finding(
-            Level.NOTE,
-            "It names no advertise_address: a coordinator before 25.15, or a worker.",
-            "A group needs the address of the coordinator, not of a worker.",
-        )
-        return "", [finding]
+        return "", [found("advertise-missing")]
     address = parse(told) if isinstance(told, str) else Malformed("it is no text")
     if isinstance(address, Malformed):
         where = shortened(str(told))
-        finding = Finding(
-            Level.PROBLEM,
-            f"Its advertise_address {where} is not usable: {address.why}.",
-            "Correct `advertise` in [gateway] there: managers give it to clients.",
-        )
-        return where, [finding]
+        said = f"Its advertise_address {where} is not usable: {address.why}."
+        return where, [found("advertise-malformed", said)]
     return str(address), _reachable(address, parse(text))
 
 
 def _reachable(advertised: Address, asked: Address | Malformed) -> list[Finding]:
     if isinstance(asked, Malformed) or _local(asked.host) or not _local(advertised.host):
         return []
-    finding = Finding(
-        Level.WARNING,
-        f"It sends clients to {advertised}, which works on its own machine only.",
-        "Set `advertise` in [gateway] there to an address that clients can reach.",
-    )
-    return [finding]
+    said = f"It sends clients to {advertised}, which works on its own machine only."
+    return [found("advertise-local", said)]
 
 
 def _local(host: str) -> bool:
     return host in ("::1", "localhost") or host.startswith("127.") or host.endswith(".localhost")
+
+
+_JSON_TYPE = re.compile(r"application/([\w.+-]+\+)?json", re.IGNORECASE)
+"""What managers take for JSON."""
+
+
+def _about_answer(seen: Observation | None) -> list[Finding]:
+    """Where managers judge an answer differently than we do (observed 1)."""
+    if not isinstance(seen, Answer) or "api_version" not in (document := _object(seen)):
+        return []
+    findings = []
+    if not _JSON_TYPE.fullmatch(seen.content_type.partition(";")[0].strip()):
+        findings.append(found("content-type"))
+    if seen.status >= 400:
+        said = f"It answers {seen.status} and names a version: managers read it, and we do not."
+        findings.append(found("status-ignored", said))
+    if isinstance(document["api_version"], int | float):
+        findings.append(found("version-number"))
+    return findings
 
 
 def _about_address(text: str) -> list[Finding]:
@@ -208,24 +215,14 @@ def _about_address(text: str) -> list[Finding]:
     address = parse(text)
     if isinstance(address, Malformed):
         return []
-    found = []
+    findings = []
     if address.path:
-        found.append(
-            Finding(
-                Level.WARNING,
-                f"Managers from 26.2 on ignore the path {address.path} and ask /status.",
-                "Give the wsproxy a host name or port of its own.",
-            )
-        )
+        said = f"Managers from 26.2 on ignore the path {address.path} and ask /status."
+        findings.append(found("path-ignored", said))
     if text.endswith("/"):
-        found.append(
-            Finding(
-                Level.NOTE,
-                "Managers before 26.2 ask //status because of the slash at the end.",
-                f"Write {shown(text).rstrip('/')} in the group.",
-            )
-        )
-    return found
+        mend = f"Write {shown(text).rstrip('/')} in the group."
+        findings.append(found("slash-at-end", mend=mend))
+    return findings
 
 
 def _skew(seen: Observation | None, now: float) -> float | None:
@@ -243,10 +240,9 @@ def _about_clock(skew: float | None) -> list[Finding]:
         return []
     direction = "ahead of" if skew > 0 else "behind"
     text = f"Its clock is {_spoken(abs(skew))} {direction} the clock here."
-    mend = "Let both machines take their time from NTP."
     if abs(skew) > SKEW_LIMIT:
-        return [Finding(Level.PROBLEM, f"{text} Signatures are refused from 15 minutes on.", mend)]
-    return [Finding(Level.WARNING, text, mend)]
+        return [found("clock-far-off", f"{text} Signatures are refused from 15 minutes on.")]
+    return [found("clock-off", text)]
 
 
 def _spoken(seconds: float) -> str:

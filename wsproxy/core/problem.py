@@ -1,94 +1,16 @@
-"""The one catalogue of what the gateway says when it must refuse (protocol 7.9, design 5.4).
+"""What the gateway says when it must refuse (protocol 7.9, design 5.4).
 
-A problem has a *stable code* (the last part of ``type``), a status, a title, and an ``error_code``
-in the shape upstream uses. Every code of the gateway stands in ``CATALOGUE``; making a problem with
-a code that is not there is a programming mistake and raises ``KeyError``.
+Every code stands in ``catalogue.CATALOGUE``; making a problem with a code that is not there is a
+programming mistake and raises ``KeyError``.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from wsproxy.core.catalogue import CATALOGUE
 from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.core.wire import PROBLEM_TYPE_BASE
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    status: int
-    title: str
-    error_code: str
-
-
-CATALOGUE: Mapping[str, Entry] = {
-    # requests to the control API
-    "invalid-api-params": Entry(400, "Missing or invalid API parameters.", "api_parse_invalid"),
-    "generic-bad-request": Entry(400, "Bad request.", "api_generic_bad-request"),
-    "malformed-request": Entry(400, "This is not a valid HTTP request.", "http_parse_malformed"),
-    "auth-failed": Entry(401, "Credential/signature mismatch.", "auth_verify_failed"),
-    "invalid-credentials": Entry(401, "Invalid credentials for authentication.", "auth_verify_bad"),
-    "generic-forbidden": Entry(403, "Forbidden.", "auth_authorize_forbidden"),
-    "client-ip-not-allowed": Entry(403, "This address may not use the app.", "auth_authorize_ip"),
-    "host-not-allowed": Entry(403, "This host name is not one of ours.", "auth_authorize_host"),
-    "origin-not-allowed": Entry(403, "This origin may not call us.", "auth_authorize_origin"),
-    "target-not-allowed": Entry(
-        403, "Routes to this address are not allowed.", "route_check_target"
-    ),
-    "url-not-found": Entry(404, "Unknown URL path.", "api_route_not-found"),
-    "object-not-found": Entry(404, "E00002: No such object.", "api_read_not-found"),
-    "group-not-found": Entry(404, "No such scaling group.", "group_read_not-found"),
-    "method-not-allowed": Entry(405, "HTTP method not allowed.", "api_route_method"),
-    "head-timeout": Entry(408, "The request head did not arrive in time.", "http_read_timeout"),
-    "body-timeout": Entry(
-        408, "The request body did not arrive in time.", "http_read_body-timeout"
-    ),
-    "payload-too-large": Entry(413, "The body is too large.", "http_read_too-large"),
-    "uri-too-long": Entry(414, "The request target is too long.", "http_read_uri"),
-    "too-many-requests": Entry(429, "Too many requests.", "api_limit_rate"),
-    "head-too-large": Entry(431, "The request head is too large.", "http_read_head-too-large"),
-    "internal-server-error": Entry(500, "Internal server error.", "api_generic_internal"),
-    "wsproxy-address": Entry(
-        500, "The address of the wsproxy is not usable.", "group_probe_failed"
-    ),
-    "not-implemented": Entry(
-        501, "This gateway does not offer that.", "api_generic_not-implemented"
-    ),
-    "store-unavailable": Entry(
-        503, "The state store is not available.", "state_access_unavailable"
-    ),
-    "shutting-down": Entry(503, "The gateway is shutting down.", "gateway_stop_draining"),
-    # circuits and slots
-    "appproxy/port-not-available": Entry(409, "The port is not available.", "circuit_create_port"),
-    "appproxy/no-free-port": Entry(503, "No free port is left.", "circuit_create_exhausted"),
-    "appproxy/circuit-limit": Entry(
-        503, "Too many circuits in this session.", "circuit_create_limit"
-    ),
-    "appproxy/unsupported-protocol": Entry(400, "Unsupported protocol.", "circuit_create_protocol"),
-    "appproxy/worker-not-available": Entry(
-        503, "Proxy worker not available.", "circuit_route_none"
-    ),
-    "slot-not-registered": Entry(400, "No app is registered here.", "circuit_read_unregistered"),
-    # traffic
-    "appproxy/container-connection-refused": Entry(
-        502, "Cannot connect to Backend.AI kernel.", "container_connect_refused"
-    ),
-    "container-unresolvable": Entry(
-        502, "The container's name has no address.", "container_resolve_none"
-    ),
-    "container-unreachable": Entry(
-        502, "The container cannot be reached.", "container_connect_net"
-    ),
-    "container-timeout": Entry(
-        504, "The container accepts no connection.", "container_connect_slow"
-    ),
-    "container-tls": Entry(502, "TLS with the container failed.", "container_connect_tls"),
-    "app-closed-early": Entry(502, "The app closed without an answer.", "app_read_closed"),
-    "app-malformed": Entry(502, "The app's answer is not valid HTTP.", "app_read_malformed"),
-    "app-silent": Entry(504, "The app did not answer in time.", "app_read_timeout"),
-    "app-busy": Entry(503, "All connections to the app are in use.", "app_connect_busy"),
-    "manager-unreachable": Entry(502, "The manager cannot be reached.", "manager_connect_failed"),
-    "manager-refused": Entry(502, "The manager refused the connection.", "manager_connect_refused"),
-}
 
 
 @dataclass(frozen=True, slots=True)

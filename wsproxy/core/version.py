@@ -68,6 +68,7 @@ class Answer:
     date: str = ""
     server: str = ""
     whole: bool = True  # False: its body was cut, or longer than anyone reads
+    content_type: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)

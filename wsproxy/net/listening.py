@@ -128,6 +128,7 @@ class Listener(asyncio.Protocol):
             date=fields.get("date", ""),
             server=fields.get("server", ""),
             whole=whole or self._complete,
+            content_type=fields.get("content-type", ""),
         )
 
     def _conclude(self, heard: Heard) -> None:
