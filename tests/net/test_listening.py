@@ -53,13 +53,14 @@ INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\nLocation: /y\r\n\r\n"
     ],
 )
 async def test_a_whole_answer_is_heard_without_waiting_for_the_close(pieces):
-    assert await hear(*pieces) == Answer(200, GOOD)
+    assert await hear(*pieces) == Answer(200, GOOD, content_type="")
 
 
 async def test_without_a_length_the_close_is_the_end():
-    pieces = answer(b"200 OK|Date: Mon|Server: s|Location: /l", GOOD)
+    pieces = answer(b"200 OK|Date: Mon|Server: s|Location: /l|Content-Type: text/x", GOOD)
     assert await hear(pieces) is None
-    assert await hear(pieces, end="eof") == Answer(200, GOOD, "/l", "Mon", "s")
+    whole = Answer(200, GOOD, "/l", "Mon", "s", content_type="text/x")
+    assert await hear(pieces, end="eof") == whole
 
 
 @pytest.mark.parametrize(
