@@ -10,7 +10,7 @@ from tests.support.circuits import circuit
 from wsproxy.core.circuit import Direct, Mode
 from wsproxy.core.endpoints import MOST_ROUTES
 from wsproxy.core.healthcheck import HealthCheck
-from wsproxy.manager.keys import RoutesKey, check_of, routes_of, told, with_ratios
+from wsproxy.manager.keys import RoutesKey, check_of, ended_session, routes_of, told, with_ratios
 from wsproxy.manager.redis import EndpointKeys
 
 SESSION, ROUTE = str(uuid4()), str(uuid4())
@@ -85,3 +85,17 @@ def test_an_endpoint_becomes_what_is_told():
     assert told(changed, EndpointKeys(), None) == changed
     emptied = told(changed, EndpointKeys(), RoutesKey("", ()))
     assert (emptied.app, emptied.routes) == ("vllm", ())
+
+
+@pytest.mark.parametrize(
+    ("event", "session"),
+    [
+        ({b"name": b"session_terminated", b"args": b"\x92\xd9$" + SESSION.encode()}, SESSION),
+        ({b"name": b"session_started", b"args": SESSION.encode()}, None),
+        ({b"name": b"session_terminated", b"args": b"\xff"}, None),
+        ({b"name": b"session_terminated"}, None),
+        ({}, None),
+    ],
+)
+def test_the_session_that_an_event_says_has_ended(event, session):
+    assert ended_session(event) == session

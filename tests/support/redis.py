@@ -86,6 +86,26 @@ class RedisServer:
         async with self.client(STREAM) as client:
             await client.xadd("events", {"name": name, "source": "manager", "args": uuid4().hex})
 
+    async def ended(self, args: bytes, name: str = "session_terminated") -> None:
+        """The event that managers post when a session has ended."""
+        async with self.client(STREAM) as client:
+            await client.xadd("events", {"name": name, "source": "manager", "args": args})
+
+    async def text(self, key: str) -> str | None:
+        async with self.client(LIVE) as client:
+            found: Any = await client.get(key)
+            return None if found is None else str(bytes(found), "utf-8")
+
+    async def life(self, key: str) -> int:
+        """The seconds that a key has left."""
+        async with self.client(LIVE) as client:
+            return int(await client.ttl(key))
+
+    async def keys(self) -> set[str]:
+        async with self.client(LIVE) as client:
+            found: Any = await client.keys("*")
+            return {key.decode() for key in found}
+
     async def health(self, route_id: str) -> tuple[dict[str, str], int]:
         """What is told of a route, and for how long."""
         async with self.client(LIVE) as client:

@@ -18,6 +18,7 @@ from wsproxy.api.serving import ApiServer
 from wsproxy.app import rules
 from wsproxy.app.control import ControlPart
 from wsproxy.app.inference import InferencePart
+from wsproxy.app.notices import NoticesPart
 from wsproxy.app.oversight import Oversight
 from wsproxy.app.traffic import Traffic
 from wsproxy.config.settings import Settings
@@ -72,6 +73,7 @@ class Gateway:
         }
         self._apis: list[ApiServer] = []
         self._inference: InferencePart | None = None
+        self._notices = NoticesPart(settings, self.traffic, self.sessions_ended)
         self._draining = False
         self._tasks = Tasks("gateway")
         self.addresses = Addresses("")
@@ -119,6 +121,7 @@ class Gateway:
         for version, watch in self._watches.items():
             self._tasks.start(watch.run(), f"sessions of {version}")
         self._tasks.start(self._tick(), "tick")
+        self._notices.start()
         self._watch_metrics()
         self.addresses = Addresses(_shown(gateway.bind, base), admin_address, domain)
 
@@ -227,6 +230,7 @@ class Gateway:
     async def close(self) -> None:
         """End everything at once. Idempotent."""
         await self._tasks.close()
+        await self._notices.close()
         await self._close_apis()
         if self._inference is not None:
             await self._inference.close()

@@ -115,8 +115,15 @@ class Manager(Section):
     secret_key: SecretStr = Field(default=EMPTY, description="The secret key of access-key.")
     redis: RedisUrl = Field(
         default=EMPTY,
-        description="The manager's Redis (redis://, rediss:// or unix:///path), where managers "
-        "25.12 to 26.4.3 tell the routes of inference endpoints. Empty: not used.",
+        description="The manager's Redis (redis://, rediss:// or unix:///path): the use of "
+        "sessions is written where idle checkers look, and sessions that end are noticed at once. "
+        "Managers 25.12 to 26.4.3 tell the routes of inference endpoints there. Empty: not used.",
+    )
+    activity: Literal["connection", "user", "none"] = Field(
+        default="connection",
+        description='What counts as use of a session in that Redis. "connection": a request, or '
+        'a connection that is open, as managers expect. "user": only bytes that the user\'s side '
+        'sends, so that a page left open does not keep its session. "none": nothing is written.',
     )
     forward: bool = Field(
         default=False,

@@ -1,9 +1,10 @@
-"""What the texts in the manager's Redis mean: routes, ratios, health checks (protocol 6.5).
+"""What the texts in the manager's Redis mean: routes, ratios, health checks (protocol 6.5), events.
 
 What cannot be understood is as if it were not there: nothing of an endpoint changes then.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -13,8 +14,23 @@ from pydantic import ValidationError
 from wsproxy.core.circuit import Circuit, Direct
 from wsproxy.core.endpoints import MOST_ROUTES
 from wsproxy.core.healthcheck import HealthCheck
-from wsproxy.manager.redis import EndpointKeys
+from wsproxy.manager.redis import EndpointKeys, Event
 from wsproxy.manager.told import HealthCheckTold, RouteTold
+
+SESSION_ENDED = b"session_terminated"
+
+_ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def ended_session(event: Event) -> str | None:
+    """The id of the session that an event says has ended; None for every other event.
+
+    Managers pack the arguments in different ways; the id is a text in all of them, and the first.
+    """
+    if event.get(b"name") != SESSION_ENDED:
+        return None
+    found = _ID.search(event.get(b"args", b"").lower())
+    return found[0].decode() if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
-"""The manager's Redis, as managers 25.12 to 26.4.3 use it for inference endpoints (protocol 6.5).
+"""The manager's Redis: use of sessions (protocol 7.10), and of managers 25.12 to 26.4.3 the routes
+of inference endpoints (protocol 6.5).
 
-    DB 2   endpoint.<id>.route_connection_info       JSON {"<app>": [route, ...]}
+    DB 2   session.<SID>.last_access                 written by us: unix seconds, 2 days
+           circuit.<id>.last_access, .requests       the same
+           endpoint.<id>.route_connection_info       JSON {"<app>": [route, ...]}
            endpoint.<id>.health_check_enabled        "true" | "false"
            endpoint.<id>.health_check_config         JSON
            endpoint.<id>.session.<SID>.traffic_ratio
            route_health:<route id>                   written by us: readiness, last_readiness
-    DB 4   events                                    a stream; a hint that routes have changed
+    DB 4   events                                    a stream: routes have changed, sessions ended
 
 Only reading and writing; ``manager.keys`` says what the texts mean.
 """
@@ -19,6 +22,7 @@ from uuid import UUID
 from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import RedisError
 
+from wsproxy.core.usage import Used
 from wsproxy.net.tasks import Tasks
 
 LIVE_DB = 2
@@ -31,6 +35,28 @@ HEALTH_LIFE = 600
 
 DEADLINE = 3.0
 """Seconds for one question."""
+
+USE_LIFE = 2 * 24 * 3600
+"""Seconds that use is remembered."""
+
+BATCH = 250
+"""Circuits told in one command: a long one would keep Redis from others."""
+
+Event = Mapping[bytes, bytes]
+
+_NOTE_USE = """
+local times = tonumber(ARGV[2])
+for place, key in ipairs(KEYS) do
+  local text = ARGV[place + 2]
+  if place > times then
+    redis.pcall('INCRBY', key, text)
+    redis.call('EXPIRE', key, ARGV[1])
+  elseif tonumber(text) > (tonumber(redis.pcall('GET', key)) or 0) then
+    redis.call('SET', key, text, 'EX', ARGV[1])
+  end
+end
+"""
+"""The first ``ARGV[2]`` keys are times, which never go back; the others are counts to add to."""
 
 T = TypeVar("T")
 
@@ -64,7 +90,7 @@ class ManagerRedis:
         self._deadline = deadline
         self._live = _client(url, LIVE_DB)
         self._streams = _client(url, STREAM_DB)
-        self._position = "$"
+        self._position = b""
         self._tasks = Tasks("manager redis")
 
     async def endpoints(self, ids: Sequence[UUID]) -> dict[UUID, EndpointKeys]:
@@ -97,19 +123,39 @@ class ManagerRedis:
             pipe.expire(key, HEALTH_LIFE)
         await self._ask(pipe.execute())
 
+    async def used(self, batch: Sequence[Used]) -> None:
+        """Write what was used, all in one go; what somebody else wrote and is later stays."""
+        pipe = self._live.pipeline(transaction=False)
+        for start in range(0, len(batch), BATCH):
+            keys, texts, times = _use_keys(batch[start : start + BATCH])
+            pipe.eval(_NOTE_USE, len(keys), *keys, str(USE_LIFE), str(times), *texts)
+        await self._ask(pipe.execute())
+
     async def changed(self, wait: float) -> bool:
         """Whether the stream tells of changed routes within ``wait`` seconds.
 
         A hint: events may be lost, and are for the manager's own programs too.
         """
+        events = await self.events(wait)
+        return any(ROUTES_CHANGED in b" ".join(fields.values()) for fields in events)
+
+    async def events(self, wait: float) -> list[Event]:
+        """What the stream tells within ``wait`` seconds, from the first time this was asked on."""
+        if not self._position:
+            self._position = await self._end_of_stream()
         reading = self._streams.xread({STREAM: self._position}, block=max(1, int(wait * 1000)))
         answer = await self._ask(reading, wait + self._deadline)
-        hinted = False
+        found = []
         for _, messages in _streams(answer):
             for position, fields in messages:
                 self._position = position
-                hinted = hinted or ROUTES_CHANGED in b" ".join(fields.values())
-        return hinted
+                found.append(fields)
+        return found
+
+    async def _end_of_stream(self) -> bytes:
+        """Not "$": that would be the end at each question, and lose what comes in between."""
+        last = await self._ask(self._streams.xrevrange(STREAM, count=1))
+        return cast(bytes, last[0][0]) if last else b"0-0"
 
     async def _ask(self, question: Awaitable[T], deadline: float = 0.0) -> T:
         """The answer. Asked in a task of its own: the library loses a cancellation that comes just
@@ -146,8 +192,24 @@ async def _outcome(question: Awaitable[T]) -> T | _Failed:
 
 def _client(url: str, db: int) -> Redis:
     pool = ConnectionPool.from_url(url)
-    pool.connection_kwargs["db"] = db
+    # the deadlines are ours: the library's would cut a long wait for events
+    pool.connection_kwargs |= {"db": db, "socket_timeout": None}
     return Redis(connection_pool=pool)
+
+
+def _use_keys(batch: Sequence[Used]) -> tuple[list[str], list[str], int]:
+    """Keys and their texts for ``_NOTE_USE``, and how many of them are times."""
+    times: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for used in batch:
+        names = (*(f"session.{one}" for one in used.sessions), f"circuit.{used.circuit_id}")
+        for name in names:
+            key = f"{name}.last_access"
+            times[key] = max(used.last, times.get(key, 0))
+        if used.requests:
+            counts[f"circuit.{used.circuit_id}.requests"] = used.requests
+    texts = [str(value) for value in (*times.values(), *counts.values())]
+    return [*times, *counts], texts, len(times)
 
 
 def _streams(answer: Any) -> Iterable[tuple[Any, Any]]:
