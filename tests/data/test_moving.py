@@ -14,7 +14,7 @@ from wsproxy.core.failure import FailureKind
 from wsproxy.data.rules import EngineRules
 from wsproxy.net import splice
 
-BLOB = os.urandom(3 << 20) * 5
+BLOB = os.urandom(3 << 20) * 2
 HASH = hashlib.sha256(BLOB).digest()
 RULES = EngineRules(splice=1 << 20)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
