@@ -18,6 +18,7 @@ from wsproxy.core.hosts import HostGuard
 from wsproxy.core.permits import PermitRules
 from wsproxy.core.pooling import PoolRules
 from wsproxy.core.setup import Keys, Places
+from wsproxy.core.sharing import share
 from wsproxy.core.slots import SlotRules
 from wsproxy.core.targets import Listening, TargetRules, may_connect
 from wsproxy.core.v1 import Places as V1Places
@@ -47,17 +48,18 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-def engine_rules(settings: Settings) -> EngineRules:
+def engine_rules(settings: Settings, processes: int = 1) -> EngineRules:
+    """``processes``: so many share what one client and one app may have."""
     limits = settings.limits
     return EngineRules(
         head=HeadLimits(head_bytes=limits.head_bytes),
-        pool=PoolRules(total=limits.connections_per_app),
+        pool=PoolRules(total=share(limits.connections_per_app, processes)),
         head_seconds=limits.head_seconds,
         slot_wait=limits.slot_wait,
         first_byte=limits.first_byte,
         idle=limits.idle,
         total=limits.total,
-        per_client=limits.connections_per_client,
+        per_client=share(limits.connections_per_client, processes),
         trusted=settings.gateway.trusted_proxies,
     )
 

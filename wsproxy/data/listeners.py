@@ -7,25 +7,20 @@ factories given here; this file binds, keeps track of who is connected, closes, 
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from ssl import SSLContext
-from typing import cast
 from uuid import UUID
 
 from wsproxy.core.circuit import Circuit, CloseReason, PortListener, Transport
 from wsproxy.core.problem import Problem
 from wsproxy.core.wire import Version
+from wsproxy.data.arrivals import Arrival, Arrivals
+from wsproxy.data.draining import drain
 from wsproxy.data.engine import Engine, key_of
 from wsproxy.net.binding import BACKLOG, PortTaken, listen
 from wsproxy.net.connect import UNIX, Factory
-
-FLUSH = 5.0
-"""Seconds that a closed connection gets to take what was written to it."""
-
-_LOOK = 0.1
-"""Seconds between two looks at what is still open while draining."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,58 +40,13 @@ class Factories:
         return self.tcp(circuit) if circuit.transport is Transport.TCP else self.http(circuit)
 
 
-class _Accepted:
-    """The open connections of one listener. Closed ones are dropped now and then."""
-
-    def __init__(self) -> None:
-        self._transports: set[asyncio.Transport] = set()
-        self._look_at = 64
-
-    def add(self, transport: asyncio.Transport) -> None:
-        if len(self._transports) >= self._look_at:
-            self._transports = {one for one in self._transports if not one.is_closing()}
-            self._look_at = 2 * len(self._transports) + 64
-        self._transports.add(transport)
-
-    def close(self) -> None:
-        """What was written still leaves, but nobody is waited for longer than ``FLUSH``."""
-        closing = list(self._transports)
-        for transport in closing:
-            transport.close()
-        if closing:
-            asyncio.get_running_loop().call_later(FLUSH, _abort_all, closing)
-
-    def abort(self) -> None:
-        _abort_all(self._transports)
-
-
-def _abort_all(transports: Iterable[asyncio.Transport]) -> None:
-    for transport in transports:
-        transport.abort()
-
-
-class _Arrival(asyncio.Protocol):
-    """Notes an accepted connection, and gives it to its protocol at once."""
-
-    def __init__(self, accepted: _Accepted, factory: Factory) -> None:
-        self._accepted = accepted
-        self._factory = factory
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        stream = cast(asyncio.Transport, transport)
-        self._accepted.add(stream)
-        protocol = self._factory()
-        stream.set_protocol(protocol)
-        protocol.connection_made(stream)
-
-
 @dataclass(slots=True)
 class _Port:
     """One bound listener."""
 
     servers: list[asyncio.Server]
     sockets: list[socket.socket]
-    accepted: _Accepted
+    accepted: Arrivals
 
     @property
     def alive(self) -> bool:
@@ -209,10 +159,10 @@ class Listeners:
         return real
 
     async def _serve_path(self, path: str, factory: Factory) -> int | Problem:
-        accepted = _Accepted()
+        accepted = Arrivals()
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_unix_server(lambda: _Arrival(accepted, factory), path)
+            server = await loop.create_unix_server(lambda: Arrival(accepted, factory), path)
         except OSError as error:
             return Problem("appproxy/port-not-available", msg=f"{path}: {error.strerror}.")
         self._shared.append(_Port([server], [], accepted))
@@ -225,11 +175,11 @@ class Listeners:
         factory: Factory,
         tls: SSLContext | None,
     ) -> _Port:
-        accepted = _Accepted()
+        accepted = Arrivals()
         loop = asyncio.get_running_loop()
         servers = [
             await loop.create_server(
-                lambda: _Arrival(accepted, factory),
+                lambda: Arrival(accepted, factory),
                 sock=sock,
                 ssl=tls,
                 ssl_handshake_timeout=self._engine.rules.head_seconds if tls else None,
@@ -247,30 +197,11 @@ class Listeners:
         Requests get all of ``grace`` seconds, tunnels are ended within the second half of it.
         What is open after that is aborted.
         """
-        loop = asyncio.get_running_loop()
-        end = loop.time() + grace
         self._engine.draining = True
         for port in self._all_ports():
             port.stop()
-        connections = self._engine.open
-        for client in list(connections.clients):
-            client.drain()
-        await self._until(lambda: not connections.clients, loop.time() + grace / 2)
-        await self._end_tunnels(end - loop.time())
-        await self._until(lambda: not (connections.clients or connections.tunnels), end)
+        await drain(self._engine, grace)
         await self.close_all()
-
-    async def _end_tunnels(self, left: float) -> None:
-        """Upgraded and raw ones; spread, so that not all clients come back at one moment."""
-        tunnels = list(self._engine.open.tunnels)
-        for tunnel in tunnels:
-            tunnel.end(CloseReason.SHUTDOWN)
-            await asyncio.sleep(min(0.05, max(0.0, left) * 0.5 / len(tunnels)))
-
-    async def _until(self, condition: Callable[[], bool], deadline: float) -> None:
-        loop = asyncio.get_running_loop()
-        while not condition() and loop.time() < deadline:
-            await self._engine.open.something_gone(min(deadline - loop.time(), _LOOK))
 
     async def close_all(self) -> None:
         """Abort everything that is still open. Idempotent."""
