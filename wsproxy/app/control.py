@@ -21,6 +21,7 @@ from wsproxy.core.portpool import parse_pool
 from wsproxy.core.setup import Places
 from wsproxy.core.tokens import access_key_of
 from wsproxy.core.version import Observation, Policy, judge
+from wsproxy.manager.addresses import AddressBook, BookedGroups
 from wsproxy.manager.front import FrontVersions
 from wsproxy.manager.groups import Groups, LayeredGroups, ManagerGroups, SettingsGroups
 from wsproxy.manager.requests import ManagerClient
@@ -92,7 +93,8 @@ class ControlPart:
             return known
         policy = self._settings.policy
         asked = ManagerGroups(self.manager, policy.probe_deadline, policy.probe_cache)
-        return LayeredGroups(known, asked)
+        book = AddressBook(self.manager, policy.probe_deadline, policy.probe_cache)
+        return LayeredGroups(known, BookedGroups(book, asked))
 
     def _addresses(self) -> dict[str, str]:
         return {name: group.address for name, group in self._settings.groups.items()}

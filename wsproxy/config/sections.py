@@ -110,7 +110,9 @@ class Manager(Section):
         description="The web server; needed to fall back to v1 with a login session's token.",
     )
     access_key: str = Field(
-        default="", description="With secret-key: read groups, notice sessions that ended."
+        default="",
+        description="With secret-key: read groups (all addresses with a superadmin's key), notice "
+        "sessions that ended.",
     )
     secret_key: SecretStr = Field(default=EMPTY, description="The secret key of access-key.")
     redis: RedisUrl = Field(

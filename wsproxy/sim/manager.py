@@ -45,6 +45,7 @@ class Manager:
             [
                 web.get("/", self.about),
                 web.get("/scaling-groups/{group}/wsproxy-version", self.wsproxy_version),
+                web.post("/admin/gql", self.graphql),
                 web.get("/session/_/match", self.match),
                 web.get("/session/{session}", self.show),
                 web.delete("/session/{session}", self.delete),
@@ -65,6 +66,19 @@ class Manager:
         if group is None:
             raise FaultError(documents.NO_GROUP)
         return self._json({"wsproxy_version": await self.status.version(group.address)})
+
+    async def graphql(self, request: web.Request) -> web.Response:
+        """Only the list of groups, which superadmins may see; others get errors, and status 200."""
+        caller = self.authenticator.caller(request)
+        wanted = await _json_object(request)
+        if "scaling_groups" not in str(wanted.get("query", "")):
+            return self._json({"data": None, "errors": [{"message": "Syntax Error GraphQL"}]})
+        if not caller.admin:
+            errors = [{"message": "Forbidden operation.", "path": ["scaling_groups"]}]
+            return self._json({"data": {"scaling_groups": None}, "errors": errors})
+        groups = self.world.groups.values()
+        listed = [{"name": one.name, "wsproxy_addr": one.address} for one in groups]
+        return self._json({"data": {"scaling_groups": listed}})
 
     async def match(self, request: web.Request) -> web.Response:
         """Sessions of the caller whose id or name starts with ``id``."""
