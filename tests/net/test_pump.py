@@ -1,6 +1,7 @@
 """The relay on real sockets, under asyncio's loop and under uvloop."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import socket
@@ -68,6 +69,11 @@ class Peer:
         while piece := await self._loop.sock_recv(self.sock, 1 << 18):
             parts.append(piece)
         return b"".join(parts)
+
+    async def rest_or_reset(self) -> None:
+        """Read on until the other side is gone, in whatever way."""
+        with contextlib.suppress(ConnectionError):
+            await self.rest()
 
     def finish(self) -> None:
         self.sock.shutdown(socket.SHUT_WR)
@@ -358,5 +364,139 @@ def test_a_side_that_breaks_while_the_other_is_full_ends_both(run):
                 await r.client.rest()
             end = await r.end()
             assert (end.first, end.clean) == (Party.UPSTREAM, False)
+
+    run(case)
+
+
+class _Moved:
+    """Stands before ``os.splice``: how much the kernel was asked to move."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._splice = os.splice
+
+    def __call__(self, *args, **kwargs) -> int:
+        moved = self._splice(*args, **kwargs)
+        self.bytes += moved
+        return moved
+
+
+@pytest.fixture
+def moved(monkeypatch) -> _Moved:
+    spy = _Moved()
+    monkeypatch.setattr(os, "splice", spy)
+    return spy
+
+
+MUCH = os.urandom(1 << 20) * 24
+SOON = 1 << 20
+
+
+async def _hashed(peer: Peer, size: int) -> bytes:
+    found = hashlib.sha256()
+    while size and (piece := await peer._loop.sock_recv(peer.sock, min(size, 1 << 18))):
+        found.update(piece)
+        size -= len(piece)
+    assert not size
+    return found.digest()
+
+
+@pytest.mark.parametrize("way", ["to the app", "to the client"])
+def test_much_in_one_direction_is_moved_by_the_kernel(run, moved, way):
+    async def case():
+        async with rig() as r:
+            r.start(long=SOON)
+            talker, listener = (r.client, r.app) if way == "to the app" else (r.app, r.client)
+            for _ in range(2):  # it comes back to us in between
+                heard, _ = await asyncio.gather(_hashed(listener, len(MUCH)), talker.send(MUCH))
+                assert heard == hashlib.sha256(MUCH).digest()
+                await listener.send(b"thanks")
+                assert await talker.read(6) == b"thanks"
+            assert moved.bytes > SOON
+            counted = r.meter.bytes_in if way == "to the app" else r.meter.bytes_out
+            assert counted == 2 * len(MUCH)
+            talker.finish()
+            assert await listener.rest() == b""
+            await listener.send(b"the last word")
+            listener.sock.close()
+            assert await talker.rest() == b"the last word"
+            assert (await r.end()).clean
+
+    run(case)
+
+
+def test_both_directions_at_once_are_moved(run, moved):
+    async def case():
+        async with rig() as r:
+            r.start(long=SOON)
+            hashes = await asyncio.gather(
+                _hashed(r.app, len(MUCH)),
+                _hashed(r.client, len(MUCH)),
+                r.client.send(MUCH),
+                r.app.send(MUCH),
+            )
+            assert hashes[0] == hashes[1] == hashlib.sha256(MUCH).digest()
+            assert moved.bytes > 2 * SOON
+
+    run(case)
+
+
+def test_an_end_while_the_kernel_moves_is_seen(run, moved):
+    async def case():
+        async with rig() as r:
+            r.start(long=SOON)
+            talking = asyncio.ensure_future(r.client.send(MUCH))
+            heard = await _hashed(r.app, len(MUCH) // 2)
+            assert heard and moved.bytes
+            rest = asyncio.ensure_future(r.app.rest())
+            await talking
+            r.client.finish()
+            assert len(await rest) == len(MUCH) - len(MUCH) // 2
+            r.app.sock.close()
+            assert (await r.end()).first is Party.CLIENT
+
+    run(case)
+
+
+async def _closed() -> None:
+    """Transports let go of their sockets in the next turns of the loop."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("who", ["client", "app", "us"])
+def test_a_cut_while_the_kernel_moves_leaves_nothing(run, moved, who):
+    async def case():
+        async with rig():  # the loop opens its own descriptors with the first sockets
+            pass
+        await _closed()
+        before = len(os.listdir("/proc/self/fd"))
+        async with rig() as r:
+            relay = r.start(long=SOON)
+            talking = asyncio.ensure_future(r.client.send(MUCH))
+            await _hashed(r.app, len(MUCH) // 2)
+            assert moved.bytes
+            if who == "us":
+                relay.abort()
+            else:
+                (r.client if who == "client" else r.app).reset()
+            talking.cancel()
+            await asyncio.gather(talking, return_exceptions=True)
+            if who == "client":
+                await r.app.rest_or_reset()
+            await r.end()
+        await _closed()
+        assert len(os.listdir("/proc/self/fd")) <= before
+
+    run(case)
+
+
+def test_never_is_never(run, moved):
+    async def case():
+        async with rig() as r:
+            r.start(long=0)
+            heard, _ = await asyncio.gather(_hashed(r.app, len(MUCH)), r.client.send(MUCH))
+            assert heard == hashlib.sha256(MUCH).digest()
+            assert not moved.bytes
 
     run(case)

@@ -11,7 +11,7 @@ from wsproxy.core.relay import Party, RelayEnd
 from wsproxy.core.wstrail import FrameTrail, close_frame
 from wsproxy.data.engine import Engine, record
 from wsproxy.data.site import Outcome, Site
-from wsproxy.net.pump import Relay
+from wsproxy.net.pump import LONG, Relay
 
 
 class _Followed:
@@ -80,6 +80,7 @@ class Tunnel:
             self._ended,
             early_to_upstream=ends.from_client,
             early_to_client=ends.from_app,
+            long=0 if ends.websocket else LONG,
         )
         self._engine.open.tunnels.add(self)
         self._users.add(self)

@@ -12,9 +12,21 @@ from collections.abc import Callable
 from wsproxy.core.meter import Meter
 from wsproxy.core.relay import Action, Event, Party, RelayEnd, State, party_of, step
 from wsproxy.net.sockets import finish, reset
+from wsproxy.net.splice import End, Splice
 
 HIGH_WATER = 256 * 1024
 """Bytes that may wait in one side's write buffer before the other side is not read any more."""
+
+BULK = 64 * 1024
+"""Bytes that arrive at once when a side has much to say."""
+
+LONG = 8 << 20
+"""After so many bytes in such pieces a direction is moved by the kernel, where it can."""
+
+PATIENCE = 0.05
+"""Seconds of silence after which it is read here again."""
+
+_ENDLESS = 1 << 62
 
 LINGER = 15.0
 """Seconds without progress after which a closed side that takes no bytes is aborted."""
@@ -28,9 +40,59 @@ class _Half(asyncio.Protocol):
         self._other = other
         self.transport = own
         self.lost = False
+        self._bulk = 0
+        self._splice: Splice | None = None
 
     def data_received(self, data: bytes) -> None:
+        if not self._other.is_closing():
+            self._other.write(data)
+            self.count(len(data))
+            if len(data) >= BULK:
+                self._much(len(data))
+
+    def count(self, size: int) -> None:
+        """So many bytes have gone to the other side."""
         raise NotImplementedError
+
+    def _much(self, size: int) -> None:
+        self._bulk += size
+        if self._bulk < self._relay.long:
+            return
+        self._bulk = 0
+        self.transport.pause_reading()
+        self._splice = Splice(
+            self.transport, self._other, _ENDLESS, self.count, self._moved, patience=PATIENCE
+        )
+        if not self._splice.start():
+            self._moved(End.DRY)
+
+    def _moved(self, end: End) -> None:
+        """Read here again: an end of stream is still there. A reset was told to the kernel's move
+        alone, and would look like an end from now on.
+        """
+        self._splice = None
+        if end is End.SOURCE_BROKE:
+            self.broken()
+        elif end is End.SINK_BROKE:
+            self._relay.facing(self).broken()
+        elif not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def broken(self) -> None:
+        """This side was reset, and its transport does not know."""
+        self.connection_lost(ConnectionResetError("reset while the kernel moved its bytes"))
+        self.transport.abort()
+
+    def stop_moving(self) -> None:
+        """The relay is closing."""
+        splice, self._splice = self._splice, None
+        if splice is not None:
+            splice.cancel()
+
+    def read_again(self) -> None:
+        """The other side takes bytes again."""
+        if self._splice is None and not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def eof_received(self) -> bool:
         """Keep the connection for the other direction, where the transport can."""
@@ -48,8 +110,7 @@ class _Half(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.transport.set_write_buffer_limits(high=HIGH_WATER)
-        if not self._other.is_closing():
-            self._other.resume_reading()
+        self._relay.facing(self).read_again()
 
     ended: Event
     closed: Event
@@ -59,26 +120,24 @@ class _Half(asyncio.Protocol):
 class _Client(_Half):
     ended, closed, broke = Event.CLIENT_ENDED, Event.CLIENT_CLOSED, Event.CLIENT_BROKE
 
-    def data_received(self, data: bytes) -> None:
-        if not self._other.is_closing():
-            self._other.write(data)
-            self._relay.count_in(len(data))
+    def count(self, size: int) -> None:
+        """The user sent something: the second clock moves (design 5.9)."""
+        self._relay.count_in(size)
 
 
 class _Upstream(_Half):
     ended, closed, broke = Event.UPSTREAM_ENDED, Event.UPSTREAM_CLOSED, Event.UPSTREAM_BROKE
 
-    def data_received(self, data: bytes) -> None:
-        if not self._other.is_closing():
-            self._other.write(data)
-            self._relay.meter.bytes_out += len(data)
+    def count(self, size: int) -> None:
+        self._relay.meter.bytes_out += size
 
 
 class Relay:
     """One client, one upstream, bytes both ways.
 
     ``early_to_upstream`` and ``early_to_client`` are bytes that were read before the relay got the
-    transports. ``on_end`` is called exactly once, when both connections are gone; the relay never
+    transports. ``long``: bytes in one direction after which the kernel moves them; 0: never.
+    ``on_end`` is called exactly once, when both connections are gone; the relay never
     awaits and never raises into the loop.
     """
 
@@ -93,8 +152,10 @@ class Relay:
         *,
         now: Callable[[], float] = time.time,
         linger: float = LINGER,
+        long: int = LONG,
     ) -> None:
         self.meter = meter
+        self.long = long or _ENDLESS
         self._on_end = on_end
         self._now = now
         self._linger = linger
@@ -132,6 +193,10 @@ class Relay:
             elif ended:
                 self.happened(half.ended)
 
+    def facing(self, half: _Half) -> _Half:
+        """The other one."""
+        return self._upstream if half is self._client else self._client
+
     def close(self) -> None:
         """End both sides; what was written still leaves."""
         self.happened(Event.CLOSE_ASKED)
@@ -165,6 +230,8 @@ class Relay:
             finish(self._client.transport)
         else:
             self._error = error
+            for half in (self._client, self._upstream):
+                half.stop_moving()
             for half in self._open_halves():
                 if action is Action.CUT:
                     reset(half.transport)  # the peer sees an error, as without a gateway

@@ -35,6 +35,7 @@ class End(Enum):
     """Why moving has stopped."""
 
     COMPLETE = auto()  # as many bytes as were asked for
+    DRY = auto()  # the source was silent for as long as ``patience``
     SOURCE_ENDED = auto()
     SOURCE_BROKE = auto()
     SINK_BROKE = auto()
@@ -55,6 +56,7 @@ class Splice:
 
     The caller has paused the source, and writes nothing to the sink until ``on_end`` was called
     (once, unless ``cancel`` comes first). ``on_moved`` gets the size of each move that has left.
+    ``patience``: seconds; a source that is silent for longer is given back.
     """
 
     def __init__(
@@ -64,7 +66,10 @@ class Splice:
         count: int,
         on_moved: Callable[[int], None],
         on_end: Callable[[End], None],
+        *,
+        patience: float | None = None,
     ) -> None:
+        self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._source = source
         self._sink = sink
@@ -158,6 +163,8 @@ class Splice:
             if self._inside:
                 return True  # the pipe may be what is full
             self._loop.add_reader(source, self._readable)
+            if self._patience is not None:
+                self._timer = self._loop.call_later(self._patience, self._end, End.DRY)
             return False
         if not moved:  # what is in the pipe still leaves
             self._left = 0
@@ -183,6 +190,9 @@ class Splice:
         return not self._over
 
     def _readable(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._loop.remove_reader(self._descriptors[0])
         self._move()
 
