@@ -23,6 +23,7 @@ from wsproxy.core.framing import (
     explain,
     read_answer,
     read_request,
+    target_of,
     tokens,
     too_large,
 )
@@ -324,3 +325,24 @@ def test_nothing_is_read_that_an_independent_reader_reads_otherwise(noise: bytes
     lengths = [v for n, v in read.head.headers if n.lower() == b"content-length"]
     assert read.body.length == sum(int(v) for v in lengths)
     assert not any(re.search(rb"[\x00-\x08\x0a-\x1f\x7f]", line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("line", "target"),
+    [
+        (b"GET / HTTP/1.1", "/"),
+        (b"GET /a%20b?x=/ HTTP/1.1", "/a%20b?x=/"),
+        (b"GET /a b HTTP/1.1", None),
+        (b"GET /\xe9 HTTP/1.1", None),
+        (b"GET /\x7f HTTP/1.1", None),
+        (b"GET /\t HTTP/1.1", None),
+        (b"GET / HTTP/1.0", None),
+        (b"GET /HTTP/1.1", None),
+    ],
+)
+def test_the_target_of_an_ordinary_line(line: bytes, target: str | None):
+    """As ``read_request`` reads it, of a head whose fields are known."""
+    head = line + b"\r\nHost: h\r\n\r\n"
+    assert target_of(head, 5, len(line)) == target
+    if target is not None:
+        assert request(first=line + b"\r\nHost: h\r\n").head.target == target

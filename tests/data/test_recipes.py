@@ -12,15 +12,18 @@ from wsproxy.core.circuit import Circuit
 from wsproxy.core.framing import Body, BodyKind, HeadLimits, Request, read_request
 from wsproxy.core.heads import Peer
 from wsproxy.core.healthcheck import HealthCheck
+from wsproxy.core.meter import Meter
 from wsproxy.core.routing import RouteTable
 from wsproxy.core.selection import GIVEN_UP
 from wsproxy.core.wire import SETUP_PATH
+from wsproxy.data.connections import Use
 from wsproxy.data.health import Routes
-from wsproxy.data.recipes import LARGEST, Recipes
+from wsproxy.data.recipes import LARGEST, Ready, Recipes
 from wsproxy.data.site import Forward, Refuse
 from wsproxy.data.sites import CircuitSite
 
 LIMITS = HeadLimits()
+USE = Use(Meter(), set())
 FIELDS = f"Host: 127.0.0.1:10200\r\nAccept: */*\r\nCookie: {PERMIT}; mine=1\r\n"
 
 
@@ -45,7 +48,7 @@ class Kitchen:
         plan = self.site.plan(request.head, peer)
         assert isinstance(plan, Forward | Refuse)
         if isinstance(plan, Forward):
-            self.recipes.learn(text, self.site, peer, request, plan)
+            self.recipes.learn(text, self.site, peer, Ready(request, plan, USE))
         return plan
 
     def finds(self, text: bytes, peer: Peer = PEER, limits: HeadLimits = LIMITS) -> bytes | None:
@@ -67,6 +70,7 @@ def test_another_target_needs_no_more_thought():
     assert b"appproxy_permit" not in ready.head
     assert (ready.request.head.method, ready.request.head.target) == ("GET", "/api/kernels?x=1")
     assert ready.request.head.first(b"accept") == "*/*"
+    assert ready.use is USE
     assert ready.forward.routes == plan.routes and ready.forward.circuit_id == APP.id
 
 

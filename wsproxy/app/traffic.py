@@ -103,7 +103,7 @@ class Traffic:
         )
 
     def table(self) -> RouteTable:
-        return self.circuits.table
+        return self.feed.table
 
     def wildcard(self) -> Factory:
         """Serves the wildcard domain."""

@@ -32,7 +32,6 @@ _OF_THIS_HOP = re.compile(
     re.IGNORECASE,
 )
 """Fields of an answer that framing depends on, or that do not pass as they are."""
-_ORDINARY_LINE = re.compile(rb"(" + TOKEN + rb") (/[\x21-\x7e]*+) HTTP/1\.1")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.%]+\]|[!$&'()*+;=A-Za-z0-9._~%-]*)(?::[0-9]{0,5})?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
@@ -212,16 +211,22 @@ def malformed(detail: str) -> Fault:
     return Fault("malformed-request", detail)
 
 
-def ordinary_line(line: bytes) -> tuple[str, str] | None:
-    """Method and target of a request line of HTTP/1.1 with a path; None for every other one.
+_ENDING = b" HTTP/1.1"
+
+
+def target_of(raw: bytes, start: int, end: int) -> str | None:
+    """The target of a request line that begins with a method, a space and a slash and ends at
+    ``end``; ``start`` is after the slash. None if it is no ordinary line of HTTP/1.1.
 
     With the same fields below it, such a line never changes how a request is framed.
     """
-    match = _ORDINARY_LINE.fullmatch(line)
-    if match is None:
+    if not raw.endswith(_ENDING, start, end):
         return None
-    method, target = match.groups()
-    return method.decode("ascii"), target.decode("ascii")
+    try:
+        target = raw[start - 1 : end - len(_ENDING)].decode("ascii")
+    except UnicodeDecodeError:
+        return None
+    return target if target.isprintable() and " " not in target else None
 
 
 def read_request(raw: bytes) -> Request | Fault:
@@ -322,22 +327,27 @@ def read_answer(raw: bytes, method: str) -> Answer | str:
     if match is None:
         return "the head of the answer is not valid HTTP/1"
     minor, code, reason = match.groups()
+    found = _OF_THIS_HOP.findall(raw)
+    if len(found) == 1 and minor == b"1" and found[0][0].lower() == b"content-length":
+        counted = _length([found[0][1].strip(b" \t\r")])
+        status = int(code)
+        if isinstance(counted, Body) and status >= 200:  # nearly every answer
+            bodyless = method == "HEAD" or status in (204, 304)
+            said = reason[:-1] if reason else b""  # without its CR
+            return Answer(status, said, raw, NO_BODY if bodyless else counted, True, (), plain=True)
     seen: dict[bytes, list[bytes]] = {}
-    for name, value in _OF_THIS_HOP.findall(raw):
+    for name, value in found:
         seen.setdefault(name.lower(), []).append(value.strip(b" \t\r"))
     status = int(code)
     body = _answer_body(seen, status, method, minor == b"0")
     if isinstance(body, str):
         return body
     reason = reason[:-1] if reason else b""  # without its CR
-    if minor == b"1" and (not seen or seen.keys() == _PLAIN):
+    if minor == b"1" and not seen:
         return Answer(status, reason, raw, body, body is not UNTIL_CLOSE, (), plain=True)
     options = tuple(tokens(seen[b"connection"])) if b"connection" in seen else ()
     keep = minor == b"1" and body is not UNTIL_CLOSE and b"close" not in options
     return Answer(status, reason, raw, body, keep, options)
-
-
-_PLAIN = frozenset({b"content-length"})
 
 
 def _lines_end_well(raw: bytes) -> bool:

@@ -168,10 +168,13 @@ _VERSION_LINES = {
 """The last field of an answer's head, and its end."""
 
 
+def plain_bytes(answer: Answer, version: Version) -> bytes:
+    """The head of a final answer that is ``plain``, when nothing but the version is added."""
+    return answer.raw[:-2] + _VERSION_LINES[version]
+
+
 def answer_bytes(answer: Answer, extras: AnswerExtras) -> bytes:
     """The head of an app's answer as it goes to the client, interim answers and 101 included."""
-    if answer.plain and answer.status >= 200 and not extras.close and not extras.headers:
-        return answer.raw[:-2] + _VERSION_LINES[extras.version]
     dropped = _with_named(answer.options) if answer.options else HOP_BY_HOP
     parts = [_STATUS_LINE % (answer.status, answer.reason)]
     for name, value in answer.headers:

@@ -20,6 +20,7 @@ from wsproxy.core.wire import Version
 from wsproxy.data.clientside import Given
 from wsproxy.data.engine import Engine
 from wsproxy.data.exchange import Exchange
+from wsproxy.data.recipes import Ready
 from wsproxy.data.replies import form_for, problem_bytes, reply_bytes
 from wsproxy.data.site import Forward, HandOver, Refuse, Reply, Site
 from wsproxy.net.http1 import HIGH_WATER
@@ -59,7 +60,9 @@ class ClientConnection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._lingering = False
         self._head_begun = False
-        self._holds = (False, False)  # by the app, by unread bytes
+        self.held = False  # the app takes no more
+        self._swamped = False  # by unread bytes
+        self._unheard = False  # our transport does not read
         self._counted = False
         self._waiting = 0
         self.full = False
@@ -147,7 +150,7 @@ class ClientConnection(asyncio.Protocol):
         if ready is not None:
             self.timer.clear()
             self._head_begun = False
-            self._begin(ready.request, ready.forward, rest, ready.head)
+            self._begin(ready, rest)
             return
         fault = too_large(raw, engine.rules.head)
         request = fault or read_request(raw)
@@ -182,16 +185,16 @@ class ClientConnection(asyncio.Protocol):
             log.exception("planning a request failed")
             plan = Refuse(Problem("internal-server-error"), self._version)
         if isinstance(plan, Forward):
-            self._engine.recipes.learn(raw, self._site, self._peer, request, plan)
-            self._begin(request, plan, rest)
+            ready = Ready(request, plan, self._engine.use(plan.circuit_id))
+            self._engine.recipes.learn(raw, self._site, self._peer, ready)
+            self._begin(ready, rest)
         elif isinstance(plan, HandOver):
             self._give_away(plan, raw + rest)
         else:
             self._answer(request, plan, rest)
 
-    def _begin(self, request: Request, plan: Forward, rest: bytes, head: bytes = b"") -> None:
-        """``head``: as it goes to the app, if it is known already."""
-        exchange = Exchange(self, self._engine, self._site, request, plan, head)
+    def _begin(self, ready: Ready, rest: bytes) -> None:
+        exchange = Exchange(self, self._engine, self._site, ready)
         self._exchange = exchange
         left = exchange.start(rest)
         if not exchange.over:
@@ -261,11 +264,14 @@ class ClientConnection(asyncio.Protocol):
             self._transport.write(data)
 
     def hold_app(self, hold: bool) -> None:
-        self._hold((hold, self._holds[1]))
+        if hold is not self.held:
+            self.held = hold
+            self._listen()
 
     def finished(self, *, keep: bool) -> None:
         exchange, self._exchange = self._exchange, None
-        self.hold_app(False)
+        if self.held:
+            self.hold_app(False)
         self._next(keep=keep, whole=exchange is None or exchange.complete)
 
     def cut(self, *, hard: bool) -> None:
@@ -290,16 +296,16 @@ class ClientConnection(asyncio.Protocol):
 
     def _keep_unread(self, data: bytes) -> None:
         self._unread = data
-        self._hold((self._holds[0], len(data) > UNREAD))
+        self._swamped = len(data) > UNREAD
+        self._listen()
 
-    def _hold(self, holds: tuple[bool, bool]) -> None:
-        if holds == self._holds:
+    def _listen(self) -> None:
+        """Read from the client, or not, as both who may object want it."""
+        unheard = self.held or self._swamped
+        if unheard is self._unheard or self._transport is None or self._transport.is_closing():
             return
-        before, self._holds = any(self._holds), holds
-        after = any(holds)
-        if before == after or self._transport is None or self._transport.is_closing():
-            return
-        if after:
+        self._unheard = unheard
+        if unheard:
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
@@ -326,7 +332,8 @@ class ClientConnection(asyncio.Protocol):
         if self._transport is None or self._exchange is not None or self._lingering:
             return
         data, self._unread = self._unread, b""
-        self._hold((self._holds[0], False))
+        self._swamped = False
+        self._listen()
         if data:
             self._read_head(data)
 
@@ -339,7 +346,8 @@ class ClientConnection(asyncio.Protocol):
         assert self._transport is not None
         self._lingering = True
         self._unread = b""
-        self._hold((False, False))
+        self.held = self._swamped = False
+        self._listen()
         finish(self._transport)
         self._waiting = 0
         self.timer.set(self._engine.rules.linger, self._stop_waiting)

@@ -26,6 +26,9 @@ class Client(Protocol):
         """None when it is gone."""
         ...
 
+    held: bool
+    """It is not read, because the app takes no more."""
+
     @property
     def full(self) -> bool:
         """It takes no more at the moment."""

@@ -2,16 +2,24 @@
 
 import asyncio
 import contextlib
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from wsproxy.core.circuit import CloseReason
+from wsproxy.core.meter import Meter
 
 
 class Ending(Protocol):
     """An exchange or a tunnel that can be told to end."""
 
     def end(self, reason: CloseReason) -> None: ...
+
+
+class Use(NamedTuple):
+    """What is counted of a circuit, and who uses it now."""
+
+    meter: Meter
+    users: set[Ending]
 
 
 class TunnelLike(Ending, Protocol):

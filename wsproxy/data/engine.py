@@ -3,11 +3,12 @@
 import logging
 import time
 from collections.abc import Callable, Hashable
+from uuid import UUID
 
-from wsproxy.core.circuit import Direct, Route
+from wsproxy.core.circuit import Direct, Route, ThroughManager
 from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.data.activity import Activity
-from wsproxy.data.connections import Connections
+from wsproxy.data.connections import Connections, Use
 from wsproxy.data.dial import Dialer
 from wsproxy.data.recipes import Recipes
 from wsproxy.data.rules import EngineRules
@@ -56,6 +57,10 @@ class Engine:
         self.draining = False
         self._dialer = dialer
 
+    def use(self, circuit_id: UUID | None) -> Use:
+        """What an exchange over a circuit counts in, and where it is known."""
+        return Use(self.activity.meter(circuit_id), self.open.users(circuit_id))
+
     async def reach(self, route: Route, *, safe: bool, fresh: bool) -> AppConnection | Failure:
         """A connection to the app that nobody else uses. ``fresh``: not one that has rested."""
         key = key_of(route)
@@ -81,11 +86,12 @@ class Engine:
     def _lost(self, key: Hashable) -> Callable[[AppConnection], None]:
         return lambda connection: self.pool.lost(key, connection)
 
-    def give_back(self, route: Route, connection: AppConnection) -> None:
+    def give_back(self, key: Hashable, connection: AppConnection) -> None:
         """An exchange is over and its connection is in order: let it rest, or close it."""
-        connection.resume()
-        poolable = isinstance(route, Direct) and connection.reusable and not self.draining
-        if not poolable or not self.pool.put_back(key_of(route), connection):
+        if connection.paused:
+            connection.resume()
+        poolable = connection.reusable and not self.draining and not isinstance(key, ThroughManager)
+        if not poolable or not self.pool.put_back(key, connection):
             connection.abort()
 
     async def close(self) -> None:

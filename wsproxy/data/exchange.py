@@ -6,6 +6,7 @@ only while a connection is dialled; everything else happens in callbacks of the 
 """
 
 import asyncio
+from collections.abc import Hashable
 
 from wsproxy.core.circuit import CloseReason, Route, ThroughManager
 from wsproxy.core.failure import (
@@ -16,15 +17,16 @@ from wsproxy.core.failure import (
     may_retry,
     without_way_back,
 )
-from wsproxy.core.framing import UNTIL_CLOSE, Answer, BodyKind, Request, malformed
-from wsproxy.core.headers import AnswerExtras, answer_bytes, request_bytes
+from wsproxy.core.framing import UNTIL_CLOSE, Answer, BodyKind, malformed
+from wsproxy.core.headers import AnswerExtras, answer_bytes, plain_bytes, request_bytes
 from wsproxy.core.problem import Problem, of_failure
 from wsproxy.core.wire import Version
 from wsproxy.data.clientside import Client
 from wsproxy.data.engine import Engine, key_of, record
 from wsproxy.data.moving import Moving
+from wsproxy.data.recipes import Ready
 from wsproxy.data.replies import form_for, problem_bytes
-from wsproxy.data.site import Forward, Outcome, Site
+from wsproxy.data.site import Outcome, Site
 from wsproxy.data.tunnel import Ends, Tunnel
 from wsproxy.data.upload import upload_of
 from wsproxy.net.http1 import HIGH_WATER, AppConnection
@@ -42,6 +44,7 @@ class Exchange:
         "_forward",
         "_fresh",
         "_head",
+        "_key",
         "_meter",
         "_moving",
         "_next_route",
@@ -55,27 +58,16 @@ class Exchange:
         "over",
     )
 
-    def __init__(
-        self,
-        client: Client,
-        engine: Engine,
-        site: Site,
-        request: Request,
-        forward: Forward,
-        head: bytes = b"",
-    ) -> None:
-        """``head``: as it goes to the app; b"": it is made of the plan when it is needed."""
+    def __init__(self, client: Client, engine: Engine, site: Site, ready: Ready) -> None:
         self._client = client
         self._engine = engine
         self._site = site
-        self._request = request
-        self._forward = forward
-        self._head = head
+        self._request, self._forward, use, self._head = request, forward, _, _ = ready
+        self._meter, self._users = use
         self._outcome = Outcome(forward, request.head.method, request.head.target)
-        self._meter = engine.activity.meter(forward.circuit_id)
-        self._users = engine.open.users(forward.circuit_id)
         self._upload = upload_of(request.body)
         self._next_route = 0
+        self._key: Hashable = None
         self._fresh = bool(request.upgrade)
         self._task: asyncio.Task[None] | None = None
         self._app: AppConnection | None = None
@@ -109,7 +101,10 @@ class Exchange:
         if self._engine.rules.total:
             loop = asyncio.get_running_loop()
             self._total = loop.call_later(self._engine.rules.total, self._total_over)
-        return self.feed(rest)
+        if rest:
+            return self.feed(rest)
+        self._meter.last_user_bytes = now
+        return rest
 
     def feed(self, data: bytes) -> bytes:
         """Bytes of the client; what does not belong to the request's body is returned."""
@@ -160,7 +155,7 @@ class Exchange:
             detail = "No route leads to the app at the moment."
             self._refuse(Failure(FailureKind.NO_ROUTE, Side.GATEWAY, detail))
             return
-        key = key_of(self._route)
+        key = self._key = key_of(self._route)
         lent = None if self._fresh else self._engine.pool.take(key, safe=self._safe)
         if lent is not None:
             self._send(lent)
@@ -185,11 +180,13 @@ class Exchange:
         self._app = app
         data = (self._head or self._made_head()) + self._upload.first()
         app.begin(self, data, request.head.method, upgrade=bool(request.upgrade))
-        if not app.writing_paused:
-            self._client.hold_app(False)
-        if self._client.full:
+        client = self._client
+        if client.held and not app.writing_paused:
+            client.hold_app(False)
+        if client.full:
             app.pause()
-        self._wait_for_answer()
+        if not self.over:
+            client.timer.set(self._engine.rules.first_byte, self._too_late)
 
     def _made_head(self) -> bytes:
         request, forward = self._request, self._forward
@@ -222,8 +219,11 @@ class Exchange:
         self._answer = answer
         self._outcome.status = answer.status
         self._close = not self._may_keep(answer)
-        extras = AnswerExtras(self._version, self._close, self._forward.response_headers)
-        data = answer_bytes(answer, extras) + rest
+        headers = self._forward.response_headers
+        if answer.plain and not self._close and not headers:
+            data = plain_bytes(answer, self._version) + rest
+        else:
+            data = answer_bytes(answer, AnswerExtras(self._version, self._close, headers)) + rest
         self._meter.bytes_out += len(data)
         self._client.write(data)
         if ended:
@@ -282,7 +282,7 @@ class Exchange:
         self._outcome.upgraded = True
         extras = AnswerExtras(self._version, headers=self._forward.response_headers)
         self._client.write(answer_bytes(answer, extras))
-        self._engine.pool.leave(key_of(self._route))
+        self._engine.pool.leave(self._key)
         transport = app.detach()
         self._outcome.route = self._route
         self._stop()
@@ -324,7 +324,7 @@ class Exchange:
         app, self._app = self._app, None
         assert app is not None
         if self.complete and self._request.head.http_version == "1.1":
-            self._engine.give_back(self._route, app)
+            self._engine.give_back(self._key, app)
         else:
             app.abort()
         self._outcome.route = self._route

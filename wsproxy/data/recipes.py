@@ -8,9 +8,10 @@ client, while the site says that its plan still holds. Only the first line is re
 
 from typing import NamedTuple
 
-from wsproxy.core.framing import Body, HeadLimits, Request, ordinary_line
+from wsproxy.core.framing import Body, HeadLimits, Request, target_of
 from wsproxy.core.headers import field_bytes
 from wsproxy.core.heads import Peer, RawHeaders, RequestHead
+from wsproxy.data.connections import Use
 from wsproxy.data.site import Again, Forward, Site
 
 LIMIT = 1024
@@ -21,11 +22,12 @@ LARGEST = 2048
 
 
 class Ready(NamedTuple):
-    """A request that needs no more thought, and its head as it goes to the app."""
+    """A planned request. ``head``: as it goes to the app; b"": it is made when it is needed."""
 
     request: Request
     forward: Forward
-    head: bytes
+    use: Use
+    head: bytes = b""
 
 
 class _Recipe(NamedTuple):
@@ -33,10 +35,12 @@ class _Recipe(NamedTuple):
     host: str
     tls: bool
     method: str
+    begin: bytes  # the method, a space and a slash
     headers: RawHeaders
     body: Body
     keep_alive: bool
     again: Again
+    use: Use
     fields: bytes
 
 
@@ -59,25 +63,27 @@ class Recipes:
         recipe = self._known.get(raw[end:])
         if recipe is None or recipe.site is not site or recipe.host != peer.host:
             return None
-        line = ordinary_line(raw[:end])
-        if line is None or line[0] != recipe.method or recipe.tls != peer.tls:
+        if recipe.tls != peer.tls or end > limits.target_bytes or len(raw) > limits.head_bytes:
             return None
-        if end > limits.target_bytes or len(raw) > limits.head_bytes:
+        target = target_of(raw, len(recipe.begin), end) if raw.startswith(recipe.begin) else None
+        if target is None:
             return None
-        forward = recipe.again(line[1])
+        forward = recipe.again(target)
         if forward is None:
             return None
-        head = RequestHead(line[0], line[1], recipe.headers)
+        head = RequestHead(recipe.method, target, recipe.headers)
         request = Request(head, recipe.body, recipe.keep_alive)
-        return Ready(request, forward, raw[: end + 2] + recipe.fields)
+        return Ready(request, forward, recipe.use, raw[: end + 2] + recipe.fields)
 
-    def learn(self, raw: bytes, site: Site, peer: Peer, request: Request, forward: Forward) -> None:
+    def learn(self, raw: bytes, site: Site, peer: Peer, ready: Ready) -> None:
         """Remember how a request went on, if that may say something about others."""
         end = raw.find(b"\r\n")
+        request, forward = ready.request, ready.forward
         head = request.head
         if forward.again is None or request.upgrade or len(raw) - end > LARGEST:
             return
-        if forward.target or ordinary_line(raw[:end]) is None:
+        begin = head.method.encode() + b" /"
+        if forward.target or not raw.startswith(begin) or target_of(raw, len(begin), end) is None:
             return
         if len(self._known) >= self._limit:
             self._known.clear()
@@ -86,9 +92,11 @@ class Recipes:
             peer.host,
             peer.tls,
             head.method,
+            begin,
             head.headers,
             request.body,
             request.keep_alive,
             forward.again,
+            ready.use,
             field_bytes(head.http_version, forward.request_headers, request.body),
         )

@@ -49,7 +49,7 @@ class AppConnection(asyncio.Protocol):
         self._head = b""  # of an answer that has not arrived completely
         self._method = ""
         self._upgrade = False
-        self._paused = False
+        self.paused = False
 
     def __repr__(self) -> str:
         state = "idle" if self._user is None else "busy"
@@ -84,13 +84,13 @@ class AppConnection(asyncio.Protocol):
 
     def pause(self) -> None:
         """Read no more: the client takes no more."""
-        if not self._paused and self.transport is not None and not self.transport.is_closing():
-            self._paused = True
+        if not self.paused and self.transport is not None and not self.transport.is_closing():
+            self.paused = True
             self.transport.pause_reading()
 
     def resume(self) -> None:
-        if self._paused and self.transport is not None:
-            self._paused = False
+        if self.paused and self.transport is not None:
+            self.paused = False
             if not self.transport.is_closing():
                 self.transport.resume_reading()
 
@@ -216,6 +216,10 @@ class AppConnection(asyncio.Protocol):
         else:
             self._answer = answer
             self.reusable = self.reusable and answer.keep_alive
+            if answer.body.length and answer.body.length == len(rest):  # all of it is here
+                self._user = self._tracker = None
+                user.app_answered(answer, rest, True)
+                return
             self._tracker = follow(answer.body)
             self._begin_body(user, answer, rest)
 

@@ -51,7 +51,9 @@ class Pool(Generic[C]):
         return f"Pool(routes={len(self._lanes)}, open={taken}, resting={resting})"
 
     def _time(self) -> float:
-        return self._now() if self._now else asyncio.get_running_loop().time()
+        if self._now is None:
+            self._now = asyncio.get_running_loop().time
+        return self._now()
 
     def open(self, key: Key) -> int:
         """Places taken on a route."""

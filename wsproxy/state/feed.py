@@ -37,6 +37,8 @@ class Feed:
         self._store = store
         self._rules = rules or FeedRules()
         self._replica = Replica(node)
+        self.table: RouteTable = self._replica.table
+        """As of now; an attribute, because every request looks at it."""
         self._reachable = False
         self._listeners: list[Listener] = []
         self._swapped = asyncio.Event()
@@ -45,10 +47,6 @@ class Feed:
     @property
     def node(self) -> str:
         return self._replica.node
-
-    @property
-    def table(self) -> RouteTable:
-        return self._replica.table
 
     @property
     def ready(self) -> bool:
@@ -132,8 +130,9 @@ class Feed:
         self._swap(replica)
 
     def _swap(self, replica: Replica) -> None:
-        before = self._replica.table
+        before = self.table
         self._replica = replica
+        self.table = replica.table
         if replica.table is before:
             return
         self._swapped.set()
