@@ -63,6 +63,23 @@ async def test_a_web_server_that_does_not_tell_our_key():
             assert await client.access_key() == ""
 
 
+async def test_a_session_that_is_ending_does_not_exist():
+    async with small_manager() as manager, ManagerClient(manager.api()) as client:
+        for status, exists in (
+            ("TERMINATING", False),
+            ("TERMINATED", False),
+            ("CANCELLED", False),
+            ("RUNNING", True),
+            ("ERROR", True),
+            (["TERMINATED"], True),
+            (None, True),
+        ):
+            manager.override = always(200, json.dumps({"status": status}).encode())
+            assert await client.session_exists(ONE) is exists
+        manager.override = always(200, b"[]")
+        assert await client.session_exists(ONE) is True
+
+
 async def test_whether_a_session_exists_is_not_guessed():
     async with small_manager() as manager, ManagerClient(manager.api()) as client:
         for answer in (

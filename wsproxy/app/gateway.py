@@ -170,13 +170,14 @@ class Gateway:
         self._tasks.start(self._close_session(session), "session ended")
 
     async def _close_session(self, session: str) -> None:
-        """Clients may also delete by name; who opened a v1 circuit can ask whether it was its."""
+        """A name may be that of several people's sessions: whose it was, the manager must say."""
+        if not is_id(session):
+            await self.sessions_ended()
+            return
         closed = await self.traffic.circuits.close_session(
             session, reason=CloseReason.SESSION_ENDED
         )
         log.info("session %s was deleted, %d circuits closed", session, closed)
-        if not closed and not is_id(session):
-            await self.sessions_ended()
 
     async def sessions_ended(self) -> None:
         """Ask now which sessions have ended; else it is asked once a minute."""

@@ -116,6 +116,9 @@ def exit_code(results: Iterable[Terminated]) -> Exit:
 GONE_SLUGS = frozenset({"session-not-found", "object-not-found"})
 """Only these problems of a manager mean that the session does not exist."""
 
+ENDED = frozenset({"TERMINATING", "TERMINATED", "CANCELLED"})
+"""Statuses of sessions that never come back; managers show some of them for a while."""
+
 GONE_OR_NOT_YOURS = "It is gone, or not yours (use -o)."
 
 NOT_A_MANAGER = Fault("not-a-manager", "What answers at the manager's address is not a manager.")

@@ -43,11 +43,16 @@ def owns(path: str) -> bool:
 
 
 def ended_session(method: str, path: str) -> str | None:
-    """The session (id or name) that a request deletes if it succeeds (protocol 8.3), or None."""
-    if method != "DELETE":
+    """The session (id or name) that a request deletes if it succeeds (protocol 8.3), or None.
+
+    >>> ended_session("DELETE", "/func/session/3F1C0B3E-1111-4222-8333-444455556666")
+    '3f1c0b3e-1111-4222-8333-444455556666'
+    """
+    match = _SESSION.fullmatch(path) if method == "DELETE" else None
+    if match is None:
         return None
-    match = _SESSION.fullmatch(path)
-    return unquote(match[1]) if match else None
+    session = unquote(match[1])
+    return session.lower() if is_id(session) else session
 
 
 def is_id(session: str) -> bool:

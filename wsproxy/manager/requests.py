@@ -17,7 +17,7 @@ from aiohttp import hdrs
 from yarl import URL
 
 from wsproxy.core.configuration import Configuration, Mode
-from wsproxy.core.deletion import GONE_SLUGS
+from wsproxy.core.deletion import ENDED, GONE_SLUGS
 from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.core.strangers import line, matching_ids, parsed, problem_slug
 from wsproxy.core.streamfields import explain_refusal, stream_fields
@@ -166,7 +166,7 @@ class ManagerClient:
         return await self.request(hdrs.METH_DELETE, _session(session), query)
 
     async def session_exists(self, session: str, owner_access_key: str = "") -> bool | None:
-        """Whether the manager knows the session; None when it cannot be told.
+        """Whether the session is there, and not ending; None when it cannot be told.
 
         Without ``owner_access_key`` it is looked for among the caller's own (protocol 8.3).
         """
@@ -174,8 +174,9 @@ class ManagerClient:
         said = await self.request(hdrs.METH_GET, _session(session), query)
         if isinstance(said, Failure):
             return None
-        if 200 <= said.status < 300:
-            return True
+        if said.good:
+            document = said.document
+            return not (isinstance(document, dict) and str(document.get("status")) in ENDED)
         return False if said.status == 404 and said.slug in GONE_SLUGS else None
 
     async def group_version(self, group: str, project: str = "") -> Said | Failure:
