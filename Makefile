@@ -34,8 +34,12 @@ fmt: setup      ## Format and apply safe fixes
 docs: setup     ## Write the pages that are made from the code
 	$(BIN)/python -m scripts.docs
 
-bench: setup    ## Measure the gateway against a direct connection and nginx (a minute)
-	$(BIN)/python -m benchmarks
+bench: setup    ## Measure the gateway against other proxies (BENCH="--quick": under three minutes)
+	$(BIN)/python -m benchmarks.install
+	$(BIN)/python -m benchmarks $(BENCH)
+
+profile: setup  ## Where the time of a small request goes
+	$(BIN)/python -m benchmarks.profile
 
 shape:          ## Longest files, for review (aim: under 350 lines)
 	@find wsproxy -name '*.py' | xargs wc -l | sort -rn | sed -n '2,11p'
@@ -43,4 +47,4 @@ shape:          ## Longest files, for review (aim: under 350 lines)
 news: setup     ## Preview the next changelog
 	$(BIN)/towncrier build --draft --version next
 
-.PHONY: help setup demo test test-fast check fmt docs bench shape news
+.PHONY: help setup demo test test-fast check fmt docs bench profile shape news

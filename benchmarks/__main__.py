@@ -1,114 +1,107 @@
-"""``make bench``: what the gateway costs, against a direct connection and nginx, on loopback.
+"""``make bench``: what the gateway costs, against a direct connection and other proxies.
 
-One small request at a time on each of a few kept-alive connections. The targets take turns, so that
-whatever else the machine does meets all of them; medians are printed. Quote the ratios and the CPU
-time of a request, never the absolute rates: they are the machine's.
+The targets of a work take turns, so that whatever else the machine does meets all of them; medians
+are printed. Quote the ratios and the CPU of a unit, never the absolute rates: they are the
+machine's.
 """
 
-import asyncio
-import statistics
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.load import run
-from benchmarks.targets import Running, backend, gateway, nginx
-from wsproxy.cli.serve import loop_factory
+from benchmarks import report, save, wrk
+from benchmarks.bench import Found, Plan
+from benchmarks.goals import GOALS, Row, Verdict
+from benchmarks.machine import Cores, cores, raise_file_limit
+from benchmarks.works import WORKS
 
-WARM_UP = 0.5
-"""Seconds before the first round that do not count."""
-
-
-@dataclass
-class Measured:
-    """One target's rounds: requests a second, and the proxy's CPU in microseconds a request."""
-
-    target: Running
-    rates: list[float] = field(default_factory=list)
-    costs: list[float] = field(default_factory=list)
-    faults: int = 0
-
-    @property
-    def rate(self) -> float:
-        return statistics.median(self.rates)
-
-    @property
-    def cost(self) -> float | None:
-        return statistics.median(self.costs) if self.costs else None
-
-
-@contextmanager
-def targets() -> Iterator[list[Running]]:
-    """Direct, the gateway, and nginx where it is installed."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="wsproxy-bench-")))
-        direct = stack.enter_context(backend())
-        found = [direct, stack.enter_context(gateway(folder, direct.port))]
-        other = stack.enter_context(nginx(folder, direct.port))
-        yield [*found, other] if other else found
-
-
-async def measure(
-    running: list[Running], rounds: int, seconds: float, connections: int
-) -> list[Measured]:
-    measured = [Measured(target) for target in running]
-    for each in measured:
-        await run(each.target.port, each.target.cookie, WARM_UP, connections)
-    for number in range(rounds):
-        turn = measured[number % len(measured) :] + measured[: number % len(measured)]
-        for each in turn:
-            await _round(each, seconds, connections)
-    return measured
-
-
-async def _round(each: Measured, seconds: float, connections: int) -> None:
-    before = each.target.cpu()
-    count, took = await run(each.target.port, each.target.cookie, seconds, connections)
-    after = each.target.cpu()
-    each.faults += count.faults
-    each.rates.append(count.answers / took)
-    if before is not None and after is not None and count.answers and each.target.proxy:
-        each.costs.append((after - before) / count.answers * 1e6)
-
-
-def table(measured: list[Measured]) -> Table:
-    direct = measured[0].rate
-    reference = next((each.cost for each in measured if each.target.name == "nginx"), None)
-    shown = Table(title="small requests, kept-alive, loopback; medians")
-    for name in ("target", "requests/s", "of direct", "CPU µs/request", "CPU of nginx", "faults"):
-        shown.add_column(name, justify="left" if name == "target" else "right")
-    for each in measured:
-        cost = each.cost
-        shown.add_row(
-            each.target.name,
-            f"{each.rate:,.0f}",
-            f"{each.rate / direct:.2f}" if direct else "",
-            f"{cost:.1f}" if cost is not None else "",
-            f"{cost / reference:.1f}x" if cost is not None and reference else "",
-            str(each.faults),
-        )
-    return shown
+LATER = Row("haproxy", GOALS["haproxy-engine"], None, "part of a later release")
+RESULTS = Path(__file__).parent / "results"
 
 
 @click.command()
-@click.option("--rounds", default=5, show_default=True, help="How often each target has its turn.")
-@click.option("--seconds", default=2.0, show_default=True, help="Length of one turn.")
-@click.option("--connections", default=16, show_default=True, help="Connections at once.")
-def main(rounds: int, seconds: float, connections: int) -> None:
-    """Measure the gateway against a direct connection and (where installed) nginx."""
-    with targets() as running, asyncio.Runner(loop_factory=loop_factory()) as runner:
-        measured = runner.run(measure(running, rounds, seconds, connections))
-    Console().print(table(measured))
-    if any(each.faults or not each.rate for each in measured):
-        click.echo("some answers were wrong: the numbers mean nothing", err=True)
-        sys.exit(1)
+@click.option("--quick", is_flag=True, help="Everything, shorter: under three minutes.")
+@click.option("--only", multiple=True, type=click.Choice(list(WORKS)), help="Only this work.")
+@click.option("--rounds", type=int, help="Turns of each target (5; quick: 3).")
+@click.option("--seconds", type=float, help="Length of a turn (3; quick: 1).")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all here.")
+@click.option("--csv", is_flag=True, help="Append to benchmarks/results/VERSION.csv.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw a PNG.")
+@click.option("--strict", is_flag=True, help="Exit 1 when an “at least” is missed.")
+def main(
+    quick: bool,
+    only: tuple[str, ...],
+    rounds: int | None,
+    seconds: float | None,
+    json_file: Path | None,
+    csv: bool,
+    plot: Path | None,
+    strict: bool,
+) -> None:
+    """Measure. Exit codes: 0, 1 for wrong answers (or, with --strict, a number missed)."""
+    if sys.platform != "linux" or wrk.found() is None:
+        raise click.ClickException("this needs Linux and wrk: python -m benchmarks.install")
+    console = Console()
+    with TemporaryDirectory(prefix="wsproxy-bench-") as folder:
+        plan = Plan(
+            folder=Path(folder),
+            cores=Cores(cores()),
+            rounds=rounds or (3 if quick else 5),
+            seconds=seconds or (1.0 if quick else 3.0),
+            quick=quick,
+            files=raise_file_limit(),
+            say=lambda text: click.echo(f"· {text}", err=True),
+        )
+        console.print(f"{plan.cores}; {plan.rounds} rounds of {plan.seconds:g} s", highlight=False)
+        every = _measure(console, plan, only or tuple(WORKS))
+    rows = [row for found in every for row in found.rows] + ([] if only else [LATER])
+    console.print(report.goal_table(rows))
+    _keep(every, rows, json_file, RESULTS if csv else None, plot)
+    sys.exit(_verdict(every, rows, strict))
+
+
+def _measure(console: Console, plan: Plan, names: Sequence[str]) -> list[Found]:
+    if plan.cores.load is not None:
+        os.sched_setaffinity(0, {plan.cores.load})
+    every = []
+    for name in names:
+        folder = plan.folder / name
+        folder.mkdir()
+        found = WORKS[name](Plan(**{**vars(plan), "folder": folder}))
+        report.show(console, found)
+        every.append(found)
+    return every
+
+
+def _keep(
+    every: Sequence[Found],
+    rows: Sequence[Row],
+    json_file: Path | None,
+    results: Path | None,
+    plot: Path | None,
+) -> None:
+    if json_file is not None:
+        save.write_json(json_file, every, rows)
+    if results is not None:
+        click.echo(f"appended to {save.append_csv(results, rows)}", err=True)
+    if plot is not None:
+        save.draw(plot, rows)
+
+
+def _verdict(every: Sequence[Found], rows: Sequence[Row], strict: bool) -> int:
+    if any(found.faults for found in every):
+        click.echo("some answers were wrong: those numbers mean nothing", err=True)
+        return 1
+    missed = [row.goal.what for row in rows if row.verdict is Verdict.MISSED]
+    if strict and missed:
+        click.echo("missed: " + "; ".join(missed), err=True)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,105 @@
+"""Single requests over bare sockets, checked: for what is counted one by one."""
+
+import os
+import socket
+from base64 import b64encode
+
+from benchmarks.process import Running
+
+WAIT = 30.0
+"""Seconds for anything to happen."""
+
+END = b"\r\n\r\n"
+
+
+class Wrong(Exception):
+    """An answer that is not the expected one: no number that follows means anything."""
+
+
+def connected(target: Running) -> socket.socket:
+    call = socket.create_connection(("127.0.0.1", target.port), WAIT)
+    call.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return call
+
+
+def read_head(call: socket.socket) -> tuple[bytes, bytes]:
+    """The head of an answer, and what came with it."""
+    received = b""
+    while END not in received:
+        data = call.recv(65536)
+        if not data:
+            raise Wrong(f"closed after {received[:200]!r}")
+        received += data
+    head, _, rest = received.partition(END)
+    return head, rest
+
+
+def length_of(head: bytes) -> int:
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            return int(value)
+    raise Wrong(f"no length in {head[:400]!r}")
+
+
+def ask(call: socket.socket, target: Running, path: str, expected: bytes) -> None:
+    """One request on an open connection. Raises ``Wrong`` for any other answer."""
+    call.sendall(target.request(path))
+    head, body = read_head(call)
+    if not head.startswith(b"HTTP/1.1 200 "):
+        raise Wrong(f"{target.name}: {head[:400]!r}")
+    want = length_of(head)
+    parts = [body]
+    left = want - len(body)
+    while left:
+        data = call.recv(1 << 20)
+        if not data:
+            raise Wrong(f"{target.name}: cut {left} bytes before the end")
+        parts.append(data)
+        left -= len(data)
+    if b"".join(parts) != expected:
+        raise Wrong(f"{target.name}: another body of {want} bytes")
+
+
+def check(target: Running, path: str, expected: bytes) -> None:
+    """Ask on a new connection."""
+    with connected(target) as call:
+        ask(call, target, path, expected)
+
+
+def download(target: Running, path: str, block: bytes, size: int) -> int:
+    """Fetch a body that is ``block`` again and again, comparing all of it; its length."""
+    twice = block + block
+    buffer = bytearray(1 << 20)
+    with connected(target) as call:
+        call.sendall(target.request(path))
+        head, rest = read_head(call)
+        if not head.startswith(b"HTTP/1.1 200 ") or length_of(head) != size:
+            raise Wrong(f"{target.name}: {head[:400]!r}")
+        if rest != block[: len(rest)]:
+            raise Wrong(f"{target.name}: the body begins otherwise")
+        done = len(rest)
+        while done < size:
+            count = call.recv_into(buffer)
+            at = done % len(block)
+            if not count or buffer[:count] != twice[at : at + count]:
+                raise Wrong(f"{target.name}: the body is wrong or cut near byte {done}")
+            done += count
+    return done
+
+
+def upgraded(target: Running, path: str = "/echo") -> socket.socket:
+    """An open WebSocket."""
+    call = connected(target)
+    extra = [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", b64encode(os.urandom(16)).decode()),
+    ]
+    call.sendall(target.request(path, extra))
+    head, rest = read_head(call)
+    if not head.startswith(b"HTTP/1.1 101 ") or rest:
+        call.close()
+        raise Wrong(f"{target.name}: {head[:400]!r}")
+    return call

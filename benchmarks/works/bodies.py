@@ -1,0 +1,64 @@
+"""Bodies of a MiB and of a GiB: the price of a byte. A unit is a GB (10⁹ bytes)."""
+
+import time
+from functools import partial
+
+from benchmarks.bench import Found, Plan, in_turn, started
+from benchmarks.ends.backend import BLOCK, MIB, backend, write_files
+from benchmarks.ends.calls import download
+from benchmarks.figures import Sample, cost_ratio
+from benchmarks.process import Running
+from benchmarks.works import small
+
+GB = 1e9
+CONNECTIONS = 4
+GIB = 1024
+"""MiB in the large body."""
+
+
+def mib(plan: Plan) -> Found:
+    found = Found("mib", "1 MiB bodies", "GB", "CPU s/GB")
+    with backend(plan.folder, plan.cores.load) as direct:
+        _files(plan, 1)
+        with started(
+            plan, found, direct.port, ("wsproxy", "nginx", "haproxy", "aiohttp")
+        ) as proxies:
+            one = partial(
+                small.measure,
+                seconds=plan.seconds,
+                path="/files/mib",
+                body=BLOCK,
+                connections=CONNECTIONS,
+                unit=MIB / GB,
+            )
+            in_turn(plan, found, [direct, *proxies], one)
+    found.compare("mib-nginx", cost_ratio, "nginx")
+    return found
+
+
+def gib(plan: Plan) -> Found:
+    found = Found("gib", "1 GiB body", "GB", "CPU s/GB")
+    size = GIB * MIB
+    with backend(plan.folder, plan.cores.load) as direct:
+        _files(plan, GIB)
+        names = ("wsproxy", "nginx", "nginx tuned", "haproxy")
+        with started(plan, found, direct.port, names) as proxies:
+            in_turn(plan, found, [direct, *proxies], partial(_download, size=size))
+    found.compare("gib-nginx", cost_ratio, "nginx")
+    found.compare("gib-tuned", cost_ratio, "nginx tuned")
+    return found
+
+
+def _files(plan: Plan, size: int) -> None:
+    folder = plan.folder / "backend"
+    if not (folder.parent / "files").exists():
+        write_files(plan.folder, size)
+
+
+def _download(target: Running, size: int) -> Sample:
+    """One body on one connection; all of it is compared."""
+    before, began = target.cpu(), time.monotonic()
+    done = download(target, "/files/gib", BLOCK, size)
+    after, took = target.cpu(), time.monotonic() - began
+    cpu = None if before is None or after is None else after - before
+    return Sample(done / GB, took, cpu)
