@@ -48,7 +48,9 @@ class Kitchen:
         plan = self.site.plan(request.head, peer)
         assert isinstance(plan, Forward | Refuse)
         if isinstance(plan, Forward):
-            self.recipes.learn(text, self.site, peer, Ready(request, plan, USE))
+            self.recipes.learn(
+                text, self.site, peer, Ready(request, plan, USE, request.head.target)
+            )
         return plan
 
     def finds(self, text: bytes, peer: Peer = PEER, limits: HeadLimits = LIMITS) -> bytes | None:
@@ -68,7 +70,7 @@ def test_another_target_needs_no_more_thought():
     assert ready.head.startswith(b"GET /api/kernels?x=1 HTTP/1.1\r\nHost: 127.0.0.1:10200\r\n")
     assert b"Cookie: mine=1\r\nX-Forwarded-For: 192.0.2.7\r\n" in ready.head
     assert b"appproxy_permit" not in ready.head
-    assert (ready.request.head.method, ready.request.head.target) == ("GET", "/api/kernels?x=1")
+    assert (ready.request.head.method, ready.target) == ("GET", "/api/kernels?x=1")
     assert ready.request.head.first(b"accept") == "*/*"
     assert ready.use is USE
     assert ready.forward.routes == plan.routes and ready.forward.circuit_id == APP.id

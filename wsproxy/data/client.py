@@ -185,7 +185,8 @@ class ClientConnection(asyncio.Protocol):
             log.exception("planning a request failed")
             plan = Refuse(Problem("internal-server-error"), self._version)
         if isinstance(plan, Forward):
-            ready = Ready(request, plan, self._engine.use(plan.circuit_id))
+            use = self._engine.use(plan.circuit_id)
+            ready = Ready(request, plan, use, request.head.target)
             self._engine.recipes.learn(raw, self._site, self._peer, ready)
             self._begin(ready, rest)
         elif isinstance(plan, HandOver):

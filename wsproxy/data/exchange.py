@@ -62,9 +62,11 @@ class Exchange:
         self._client = client
         self._engine = engine
         self._site = site
-        self._request, self._forward, use, self._head = request, forward, _, _ = ready
+        request, forward, use, target, self._head = ready
+        self._request = request
+        self._forward = forward
         self._meter, self._users = use
-        self._outcome = Outcome(forward, request.head.method, request.head.target)
+        self._outcome = Outcome(forward, request.head.method, target)
         self._upload = upload_of(request.body)
         self._next_route = 0
         self._key: Hashable = None
@@ -78,9 +80,9 @@ class Exchange:
         self.over = False
 
     def __repr__(self) -> str:
-        head = self._request.head
-        path = head.path  # the query may hold secrets
-        return f"Exchange({head.method} {path!r}, app={self._app!r}, over={self.over})"
+        outcome = self._outcome
+        path = outcome.target.partition("?")[0]  # the query may hold secrets
+        return f"Exchange({outcome.method} {path!r}, app={self._app!r}, over={self.over})"
 
     @property
     def complete(self) -> bool:
@@ -95,15 +97,17 @@ class Exchange:
         Unless that ended it (``over``), ``go`` follows.
         """
         now = self._outcome.started = self._engine.wall()
-        self._meter.requests += 1
-        self._meter.connection_opened(now)
+        meter = self._meter
+        meter.requests += 1
+        meter.connections += 1
+        meter.last_open = now
         self._users.add(self)
         if self._engine.rules.total:
             loop = asyncio.get_running_loop()
             self._total = loop.call_later(self._engine.rules.total, self._total_over)
         if rest:
             return self.feed(rest)
-        self._meter.last_user_bytes = now
+        meter.last_user_bytes = now
         return rest
 
     def feed(self, data: bytes) -> bytes:
@@ -155,27 +159,27 @@ class Exchange:
             detail = "No route leads to the app at the moment."
             self._refuse(Failure(FailureKind.NO_ROUTE, Side.GATEWAY, detail))
             return
-        key = self._key = key_of(self._route)
+        route = self._forward.routes[self._next_route]
+        key = self._key = key_of(route)
         lent = None if self._fresh else self._engine.pool.take(key, safe=self._safe)
         if lent is not None:
             self._send(lent)
         else:
-            self._task = self._engine.tasks.start(self._dial(self._route), "dial")
+            self._task = self._engine.tasks.start(self._dial(route), "dial")
 
     async def _dial(self, route: Route) -> None:
         reached = await self._engine.reach(route, safe=self._safe, fresh=self._fresh)
         self._task = None
         if isinstance(reached, Failure):
             self._failed(reached)
+        elif reached.closed:
+            detail, reused = "The app closed the connection at once.", reached.served > 0
+            self._failed(Failure(FailureKind.CLOSED_EARLY, Side.APP, detail, reused=reused))
         else:
             self._send(reached)
 
     def _send(self, app: AppConnection) -> None:
         """The head and what there is of the body, in one write."""
-        if app.closed:
-            detail = "The app closed the connection at once."
-            self._failed(Failure(FailureKind.CLOSED_EARLY, Side.APP, detail, reused=app.served > 0))
-            return
         request = self._request
         self._app = app
         data = (self._head or self._made_head()) + self._upload.first()
@@ -218,7 +222,7 @@ class Exchange:
             return
         self._answer = answer
         self._outcome.status = answer.status
-        self._close = not self._may_keep(answer)
+        self._close = answer.body is UNTIL_CLOSE or not self._keeps
         headers = self._forward.response_headers
         if answer.plain and not self._close and not headers:
             data = plain_bytes(answer, self._version) + rest
@@ -229,17 +233,14 @@ class Exchange:
         if ended:
             self._finish()
 
-    def _may_keep(self, answer: Answer) -> bool:
-        """Whether the client's connection stays open after this answer.
+    @property
+    def _keeps(self) -> bool:
+        """Whether the client's connection stays open after an answer that has an end.
 
         Not when the upload still runs (its rest would be read as a request), and not when the
         client sent bytes for a protocol that was then refused (RFC 9931).
         """
-        return answer.body is not UNTIL_CLOSE and self._keeps
-
-    @property
-    def _keeps(self) -> bool:
-        if self._engine.draining or not self.complete:
+        if self._engine.draining or not self._upload.complete:
             return False
         early = bool(self._request.upgrade) and self._client.has_unread
         return self._request.keep_alive and not early
@@ -323,11 +324,11 @@ class Exchange:
         """The answer is complete."""
         app, self._app = self._app, None
         assert app is not None
-        if self.complete and self._request.head.http_version == "1.1":
+        if self._upload.complete and self._request.head.http_version == "1.1":
             self._engine.give_back(self._key, app)
         else:
             app.abort()
-        self._outcome.route = self._route
+        self._outcome.route = self._forward.routes[self._next_route]
         self._record()
         self._client.finished(keep=not self._close)
 

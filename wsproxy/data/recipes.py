@@ -8,9 +8,9 @@ client, while the site says that its plan still holds. Only the first line is re
 
 from typing import NamedTuple
 
-from wsproxy.core.framing import Body, HeadLimits, Request, target_of
+from wsproxy.core.framing import HeadLimits, Request, target_of
 from wsproxy.core.headers import field_bytes
-from wsproxy.core.heads import Peer, RawHeaders, RequestHead
+from wsproxy.core.heads import Peer
 from wsproxy.data.connections import Use
 from wsproxy.data.site import Again, Forward, Site
 
@@ -22,11 +22,15 @@ LARGEST = 2048
 
 
 class Ready(NamedTuple):
-    """A planned request. ``head``: as it goes to the app; b"": it is made when it is needed."""
+    """A planned request. ``head``: as it goes to the app; b"": it is made when it is needed.
+
+    ``request`` may be an earlier one with the same method and fields; ``target`` is this one's.
+    """
 
     request: Request
     forward: Forward
     use: Use
+    target: str
     head: bytes = b""
 
 
@@ -34,11 +38,8 @@ class _Recipe(NamedTuple):
     site: Site
     host: str
     tls: bool
-    method: str
     begin: bytes  # the method, a space and a slash
-    headers: RawHeaders
-    body: Body
-    keep_alive: bool
+    request: Request
     again: Again
     use: Use
     fields: bytes
@@ -71,9 +72,8 @@ class Recipes:
         forward = recipe.again(target)
         if forward is None:
             return None
-        head = RequestHead(recipe.method, target, recipe.headers)
-        request = Request(head, recipe.body, recipe.keep_alive)
-        return Ready(request, forward, recipe.use, raw[: end + 2] + recipe.fields)
+        head = raw[: end + 2] + recipe.fields
+        return Ready(recipe.request, forward, recipe.use, target, head)
 
     def learn(self, raw: bytes, site: Site, peer: Peer, ready: Ready) -> None:
         """Remember how a request went on, if that may say something about others."""
@@ -91,11 +91,8 @@ class Recipes:
             site,
             peer.host,
             peer.tls,
-            head.method,
             begin,
-            head.headers,
-            request.body,
-            request.keep_alive,
+            request,
             forward.again,
             ready.use,
             field_bytes(head.http_version, forward.request_headers, request.body),

@@ -75,7 +75,9 @@ class AppConnection(asyncio.Protocol):
         self._method = method
         self._upgrade = upgrade
         self.served += 1
-        self.write(data)
+        transport = self.transport
+        if transport is not None and not transport.is_closing():
+            transport.write(data)
 
     def write(self, data: bytes) -> None:
         """More of the request's body."""

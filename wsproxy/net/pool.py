@@ -127,7 +127,8 @@ class Pool(Generic[C]):
         if not keep(len(lane.resting), len(lane.waiting), self._rules):
             return False
         lane.resting.append((connection, self._time()))
-        self._wake(lane)
+        if lane.waiting:
+            self._wake(lane)
         if self._sweep is None:
             self._plan_sweep()
         return True
