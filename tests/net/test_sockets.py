@@ -1,10 +1,19 @@
 """Ends of connections: orderly, and heard out."""
 
+import asyncio
+import contextlib
 import socket
+import ssl
+import sys
+import threading
 from asyncio.trsock import TransportSocket
 from typing import Any
 
-from wsproxy.net.sockets import finish, last_words
+import pytest
+import uvloop
+
+from wsproxy.compat.zoo.keeper import AUTHORITY, tls_context
+from wsproxy.net.sockets import close, finish, last_words
 
 
 class Fake:
@@ -47,6 +56,64 @@ def test_finish_ends_our_direction_where_it_can():
 
 def test_a_connection_that_was_reset_meanwhile_is_aborted():
     assert finished(Fake(OSError("not connected"))) == ["write_eof", "abort"]
+
+
+class Server(asyncio.Protocol):
+    """Keeps its one connection, and says when it is gone."""
+
+    def __init__(self) -> None:
+        self.made: asyncio.Future[asyncio.Transport] = asyncio.get_running_loop().create_future()
+        self.lost = asyncio.Event()
+
+    def connection_made(self, transport):
+        self.made.set_result(transport)
+
+    def connection_lost(self, error):
+        self.lost.set()
+
+
+def silent_client(port: int, closed: threading.Event) -> int:
+    """Reads only when the server has closed, and then says no farewell; how much arrived."""
+    context = ssl.create_default_context(cafile=str(AUTHORITY))
+    context.check_hostname = False
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as raw:
+        with context.wrap_socket(raw) as sock:
+            closed.wait(20)
+            got = 0
+            while data := sock.recv(65536):
+                got += len(data)
+            below = sock.detach()  # so that nothing is sent when it is left
+    with socket.socket(fileno=below) as rest, contextlib.suppress(ConnectionError):
+        rest.settimeout(20)
+        rest.recv(1)  # the end of the connection itself
+    return got
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel does not tell")
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_close_over_tls_waits_for_the_bytes_and_for_no_farewell(times, loop_factory):
+    async def case() -> None:
+        loop, server, closed = asyncio.get_running_loop(), Server(), threading.Event()
+        listening = await loop.create_server(
+            lambda: server, "127.0.0.1", 0, ssl=tls_context("good")
+        )
+        port = listening.sockets[0].getsockname()[1]
+        client = loop.run_in_executor(None, silent_client, port, closed)
+        transport = await server.made
+        size = 8 << 20
+        transport.write(bytes(size))
+        for _ in range(times):
+            close(transport)
+        closed.set()
+        async with asyncio.timeout(15):  # of its own the loop would wait for half a minute
+            assert await client == size
+            await server.lost.wait()
+        listening.close()
+        await listening.wait_closed()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(case())
 
 
 def test_last_words_are_all_that_was_not_read():

@@ -22,7 +22,7 @@ from wsproxy.data.client import peer_of
 from wsproxy.data.connections import Connections, Ending
 from wsproxy.net.connect import Connected, Factory
 from wsproxy.net.pump import Relay
-from wsproxy.net.sockets import tune
+from wsproxy.net.sockets import close, tune
 from wsproxy.net.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Accepted(asyncio.Protocol):
         tune(transport)
         if not self._admit(self.circuit, peer) or not self._enter():
             self.gone = True
-            transport.close()
+            close(transport)
             return
         self.plane.tasks.start(self._serve(), f"serve {self.circuit.id}")
 
@@ -116,7 +116,7 @@ class Accepted(asyncio.Protocol):
             self._relay.close()
         elif not self.gone:
             self.gone = True
-            self.transport.close()
+            close(self.transport)
 
     def abort(self) -> None:
         if self._relay is not None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from wsproxy.net.connect import Factory
+from wsproxy.net.sockets import close
 
 FLUSH = 5.0
 """Seconds that a closed connection gets to take what was written to it."""
@@ -32,7 +33,7 @@ class Arrivals:
         self.over = True
         closing = list(self._transports)
         for transport in closing:
-            transport.close()
+            close(transport)
         if closing:
             asyncio.get_running_loop().call_later(FLUSH, _abort_all, closing)
 

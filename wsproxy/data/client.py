@@ -24,7 +24,7 @@ from wsproxy.data.recipes import Ready
 from wsproxy.data.replies import form_for, problem_bytes, reply_bytes
 from wsproxy.data.site import Forward, HandOver, Refuse, Reply, Site
 from wsproxy.net.http1 import HIGH_WATER
-from wsproxy.net.sockets import finish, reset, tune
+from wsproxy.net.sockets import close, finish, reset, tune
 from wsproxy.net.timer import Timer
 
 log = logging.getLogger(__name__)
@@ -358,7 +358,7 @@ class ClientConnection(asyncio.Protocol):
         self.timer.clear()
         if self._transport is None:
             return
-        self._transport.close()
+        close(self._transport)
         self._waiting = self._transport.get_write_buffer_size()
         if self._waiting:
             self.timer.set(self._engine.rules.flush, self._stop_waiting)

@@ -14,6 +14,7 @@ from wsproxy.core.circuit import Circuit, Route
 from wsproxy.core.failure import Failure
 from wsproxy.core.selection import Standing, in_order
 from wsproxy.data.accepted import Accepted, Admit, Plane
+from wsproxy.net.sockets import close
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class TcpConnection(Accepted):
         for route in in_order(self.circuit.routes, _good, random.random):
             if self.gone or await self._reach(route):
                 return
-        self.transport.close()
+        close(self.transport)
 
     async def _reach(self, route: Route) -> bool:
         held = Held()

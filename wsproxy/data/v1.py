@@ -31,6 +31,7 @@ from wsproxy.core.tunnel import (
 from wsproxy.core.v1pages import failed_page, raw_answer, starting_page
 from wsproxy.data.accepted import Accepted, Admit, Plane
 from wsproxy.data.v1trial import First, Trial
+from wsproxy.net.sockets import close
 from wsproxy.net.timer import Timer
 
 log = logging.getLogger(__name__)
@@ -285,7 +286,7 @@ class V1Connection(Accepted):
             if self._http and verdict is not Verdict.ENDED:
                 self._answer(self._listener.page(trouble, verdict))
             else:
-                self.transport.close()
+                close(self.transport)
         if verdict is Verdict.GONE:
             self._leave()  # the page still leaves when the circuit's other connections end
             self._listener.drop()
@@ -308,7 +309,7 @@ class V1Connection(Accepted):
         self.transport.write(answer)
         self.transport.resume_reading()
         if self.ended or not self.transport.can_write_eof():
-            self.transport.close()
+            close(self.transport)
             return
         try:
             self.transport.write_eof()

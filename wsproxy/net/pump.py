@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from wsproxy.core.meter import Meter
 from wsproxy.core.relay import Action, Event, Party, RelayEnd, State, party_of, step
-from wsproxy.net.sockets import finish, reset
+from wsproxy.net.sockets import close, finish, reset
 from wsproxy.net.splice import End, Splice
 
 HIGH_WATER = 256 * 1024
@@ -236,7 +236,7 @@ class Relay:
                 if action is Action.CUT:
                     reset(half.transport)  # the peer sees an error, as without a gateway
                 else:
-                    half.transport.close()
+                    close(half.transport)
             self._watch()
 
     def _open_halves(self) -> list[_Half]:

@@ -4,9 +4,17 @@ import asyncio
 import contextlib
 import socket
 import struct
+import sys
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
 
 KEEPALIVE_IDLE = 60
 """Seconds of silence after which the kernel asks whether the other side still exists."""
+
+_LOOK = 0.05
+"""Seconds between two looks at whether the other side has got everything."""
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -33,6 +41,42 @@ def finish(transport: asyncio.Transport) -> None:
         transport.write_eof()
     except OSError:
         transport.abort()
+
+
+def close(transport: asyncio.Transport) -> None:
+    """Close, once: a second ``close()`` takes from asyncio's TLS transports the means to abort.
+
+    Over TLS the other side's farewell is waited for, and some clients (gRPC) give none until the
+    connection ends. So it ends when everything has arrived there.
+    """
+    if transport.is_closing():
+        return
+    transport.close()
+    if transport.get_extra_info("sslcontext") is not None:
+        _let_go(transport, calm=False)
+
+
+def _let_go(transport: asyncio.Transport, *, calm: bool) -> None:
+    left = _undelivered(transport)
+    if left is None:
+        return
+    if calm and not left:
+        transport.abort()
+        return
+    loop = asyncio.get_running_loop()
+    loop.call_later(_LOOK, lambda: _let_go(transport, calm=not left))
+
+
+def _undelivered(transport: asyncio.BaseTransport) -> int | None:
+    """Bytes that the other side's kernel has not confirmed; None: unknown, or it is gone."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.fileno() < 0 or sys.platform != "linux":
+        return None
+    try:
+        told = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+    except OSError:
+        return None
+    return int.from_bytes(told, sys.byteorder)
 
 
 def last_words(transport: asyncio.BaseTransport) -> bytes:
