@@ -10,7 +10,7 @@ $(VENV)/.ready: pyproject.toml scripts/setup
 	PYTHON=$(PYTHON) scripts/setup $(VENV)
 	@touch $@
 
-setup: $(VENV)/.ready   ## Install everything into .venv (and Chromium and Redis, where missing)
+setup: $(VENV)/.ready   ## Install everything into .venv (and Chromium, Redis and nghttp2, where missing)
 
 demo: setup     ## Set up everything and run the main job on a simulated manager and real apps
 	$(BIN)/wsproxy demo
@@ -20,7 +20,7 @@ test: setup     ## Set up and pass every test
 	$(BIN)/python scripts/coverage_floor.py coverage.xml
 
 test-fast: setup  ## Tests without services, asyncio debug on
-	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -m pytest -m "not browser and not jupyter and not redis and not slow"
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -m pytest -m "not browser and not jupyter and not redis and not nghttp and not slow"
 
 check: setup    ## Everything short of tests: format, lint, types, layers
 	$(BIN)/ruff format --check .

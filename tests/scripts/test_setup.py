@@ -61,9 +61,10 @@ def machine(tmp_path: Path) -> Machine:
 
 
 @pytest.mark.parametrize("browser", ["chromium", "chromium-browser"])
-def test_with_browser_and_redis_only_python_is_set_up(machine: Machine, browser: str) -> None:
+def test_with_all_programs_only_python_is_set_up(machine: Machine, browser: str) -> None:
     machine.has(browser)
     machine.has("redis-server")
+    machine.has("h2load")
     machine.has("apt-get", APT)
     done = machine.set_up()
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -74,7 +75,12 @@ def test_with_browser_and_redis_only_python_is_set_up(machine: Machine, browser:
 
 @pytest.mark.parametrize(
     ("there", "missing"),
-    [("chromium", "redis-server"), ("redis-server", "chromium"), ("sed", "chromium redis-server")],
+    [
+        ("chromium", "redis-server nghttp2-client"),
+        ("redis-server", "chromium nghttp2-client"),
+        ("h2load", "chromium redis-server"),
+        ("sed", "chromium redis-server nghttp2-client"),
+    ],
 )
 def test_what_is_missing_is_installed(machine: Machine, there: str, missing: str) -> None:
     machine.has(there)
@@ -93,7 +99,7 @@ def test_a_machine_that_cannot_install_them_gets_everything_else(
         machine.has("apt-get", APT)
     done = machine.set_up(APT="100")
     assert done.returncode == 0
-    assert "could not install chromium redis-server" in done.stderr
+    assert "could not install chromium redis-server nghttp2-client" in done.stderr
 
 
 def test_rights_are_asked_for_without_waiting_for_a_password(machine: Machine) -> None:
@@ -103,7 +109,7 @@ def test_rights_are_asked_for_without_waiting_for_a_password(machine: Machine) -
     done = machine.set_up()
     assert done.returncode == 0
     assert "sudo -n apt-get update" in machine.log
-    assert "could not install chromium redis-server" in done.stderr
+    assert "could not install chromium redis-server nghttp2-client" in done.stderr
 
 
 def test_a_python_that_is_too_old_is_said(machine: Machine) -> None:
