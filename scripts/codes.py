@@ -17,7 +17,6 @@ _TELL = "Look into the log of the app."
 
 MESSAGES: Mapping[str, Row] = {
     "E00002": ("There is no such token, circuit or object.", _OPEN_AGAIN),
-    "E20002": ("grpc and h2 cannot be opened by a person.", "Open the app as http or tcp."),
     "E20004": ("The request shows no permit.", "Open the app from where it was opened first."),
     "E20005": ("The permit is not of this app, or has ended.", _OPEN_AGAIN),
     "E20006": ("The request to an endpoint has no `Authorization`.", "Send the endpoint's token."),

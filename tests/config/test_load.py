@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.authority import tls_files
 from wsproxy.config.load import environment, load
 from wsproxy.config.sections import Gateway, Group
 from wsproxy.config.settings import Settings
@@ -202,9 +203,8 @@ def test_v2_may_be_switched_off_with_empty_secrets(tmp_path: Path) -> None:
 
 
 def test_tls_files_that_are_there(tmp_path: Path) -> None:
-    for name in ("cert.pem", "key.pem"):
-        (tmp_path / name).write_text("x")
-    text = f'[tls]\ncertificate = "{tmp_path}/cert.pem"\nkey = "{tmp_path}/key.pem"'
+    files = tls_files(tmp_path)
+    text = f'[tls]\ncertificate = "{files["certificate"]}"\nkey = "{files["key"]}"'
     settings = settings_of(text, tmp_path)
     assert settings.base_url() == "https://127.0.0.1:5050"
     assert settings.domain_scheme == "https"

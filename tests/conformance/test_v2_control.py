@@ -12,7 +12,6 @@ import pytest
 from tests.support.apps import answering, raw_app
 from tests.support.circuits import FakeHost
 from tests.support.v2 import ACCESS_KEY, API_SECRET, GROUP, KEYS, UI, Wish, block, v2
-from wsproxy.core.circuit import Protocol
 from wsproxy.core.wire import VERSION_HEADER
 
 PORTS = (10200, 10201, 10202, 10203)
@@ -577,15 +576,25 @@ async def test_another_app_on_our_host_name_cannot_close_with_the_users_cookie()
             assert "Access-Control-Allow-Credentials" not in response.headers
 
 
-async def test_an_interactive_app_cannot_be_grpc():
+@pytest.mark.parametrize(("protocol", "scheme"), [("grpc", "grpc"), ("h2", "http")])
+async def test_an_interactive_app_may_speak_http2(protocol, scheme):
+    """Upstream takes a port, and then the setup page answers 400 E20002."""
     session = session_id()
     async with v2(fake()) as gateway:
-        token = await gateway.conf(session, 8888)
-        for protocol in (Protocol.GRPC, Protocol.H2):
-            query = {"app": "x", "protocol": protocol, "token": token, "session_id": session}
-            document = await gateway.json("/v2/proxy/auth", params=query)
-            assert document["type"].endswith("/appproxy/unsupported-protocol")
-        assert not gateway.circuits.table.all()
+        link = await gateway.auth(await gateway.conf(session, 8888), session, protocol=protocol)
+        assert link.reuse is False
+        document = await gateway.json(gateway.at(link.url))
+        url = f"{scheme}://127.0.0.1:{link.circuit.port}"
+        assert (document["url"], document["tls"]) == (url, False)
+        asked = parse_qs(urlsplit(document["redirectURI"]).query)
+        assert asked["gateway"] == [url]
+        assert asked["proto"] == [protocol]
+        response, page = await gateway.ask(gateway.at(link.url), headers={"Accept": "text/html"})
+        assert response.content_type == "text/html"
+        assert url in page
+        again = await gateway.auth(await gateway.conf(session, 8888), session, protocol=protocol)
+        assert again.reuse is False  # with true a client would dial the host of the page
+        assert again.circuit.port == link.circuit.port
 
 
 async def test_the_whole_way_to_a_real_app():

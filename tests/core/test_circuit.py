@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from wsproxy.core.circuit import (
+    Alpn,
     Circuit,
     Direct,
     HostListener,
@@ -15,6 +16,7 @@ from wsproxy.core.circuit import (
     Protocol,
     ThroughManager,
     Transport,
+    speaks_h2,
     transport_of,
 )
 from wsproxy.core.wire import Version
@@ -42,6 +44,17 @@ def test_the_transport_follows_the_protocol_in_v2_and_is_bytes_in_v1(protocol):
     assert transport_of(protocol) is TRANSPORTS[protocol]
     assert _circuit(Version.V2, protocol, port).transport is TRANSPORTS[protocol]
     assert _circuit(Version.V1, protocol, port).transport is Transport.TCP
+
+
+def test_http2_is_offered_by_ports_of_http2_apps_and_nothing_else():
+    port = PortListener("127.0.0.1", 1)
+    for protocol in Protocol:
+        http = TRANSPORTS[protocol] is Transport.HTTP
+        h2 = protocol in (Protocol.GRPC, Protocol.H2)
+        assert speaks_h2(protocol) is h2
+        expected = Alpn.HTTP1 if http else Alpn.H2 if h2 else None
+        assert _circuit(Version.V2, protocol, port).alpn is expected
+        assert _circuit(Version.V1, protocol, port).alpn is None
 
 
 def test_port_and_label_are_those_of_the_listener():

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 from uuid import UUID
 
 import pytest
@@ -12,6 +12,7 @@ from yarl import URL
 
 from wsproxy.core import permits, setup, tokens
 from wsproxy.core.circuit import Circuit, HostListener, Mode, PortListener, Protocol
+from wsproxy.core.negotiate import Form
 from wsproxy.core.problem import Problem
 from wsproxy.core.setup import Places, SetupAnswer
 from wsproxy.core.wire import Version
@@ -30,6 +31,7 @@ TCP = replace(HTTP, protocol=Protocol.TCP)
 SAME = Places("http://127.0.0.1:5050", "127.0.0.1")
 OTHER = Places("http://127.0.0.1:5050/", "apps.example.com", tls=True)
 WILD = Places("https://api.example.com", "10.0.0.1", ".apps.example.com", 443, tls=True)
+ENCRYPTED = Places("https://127.0.0.1:5050", "127.0.0.1", tls=True, port_tls=True)
 V6 = Places("http://[::1]:5050", "::1")
 
 
@@ -185,18 +187,44 @@ def test_a_tcp_app_with_a_redirect_goes_to_the_helper():
 
 
 @pytest.mark.parametrize(
-    ("circuit", "msg"),
+    ("protocol", "places", "url"),
     [
-        (replace(HTTP, mode=Mode.INFERENCE), "E20011"),
-        (replace(HTTP, protocol=Protocol.GRPC), "E20002"),
-        (replace(HTTP, protocol=Protocol.H2), "E20002"),
+        (Protocol.GRPC, SAME, "grpc://127.0.0.1:10205"),
+        (Protocol.GRPC, ENCRYPTED, "grpc://127.0.0.1:10205"),
+        (Protocol.H2, V6, "http://[::1]:10205"),
+        (Protocol.H2, ENCRYPTED, "https://127.0.0.1:10205"),
+        (Protocol.H2, WILD, "http://10.0.0.1:10205"),  # TLS of the domain ends before us
     ],
 )
-def test_what_has_no_setup_page(circuit, msg):
-    answer = setup.answer(circuit, "T", "", "p", SAME)
+def test_an_http2_app_is_told_with_its_scheme(protocol, places, url):
+    answer = page(replace(TCP, protocol=protocol), places, "/lab")
+    document = json.loads(answer.body)
+    assert (answer.status, answer.tcp) == (200, True)
+    assert (
+        document.pop("redirect")
+        == (
+            f"http://localhost:45678/start?directTCP=true&auth=T.T.T&proto={protocol}"
+            f"&gateway={quote(url, safe='')}"
+        )
+        == document.pop("redirectURI")
+    )
+    assert document == {"url": url, "tls": places.port_tls}
+
+
+def test_a_person_gets_a_page_for_an_http2_app():
+    circuit = replace(TCP, protocol=Protocol.H2)
+    answer = setup.answer(circuit, "T", "", "p", SAME, Form.HTML)
+    assert isinstance(answer, SetupAnswer)
+    assert (answer.status, answer.tcp) == (200, True)
+    assert dict(answer.headers)["Content-Type"] == "text/html; charset=utf-8"
+    assert b"<code>http://127.0.0.1:10205</code>" in answer.body
+
+
+def test_an_endpoint_has_no_setup_page():
+    answer = setup.answer(replace(HTTP, mode=Mode.INFERENCE), "T", "", "p", SAME)
     assert isinstance(answer, Problem)
     assert answer.status == 400
-    assert answer.msg.startswith(msg)
+    assert answer.msg.startswith("E20011")
 
 
 KEYS = setup.Keys("a jwt secret, sixteen", "a permit secret, sixteen")

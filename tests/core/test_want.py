@@ -151,6 +151,9 @@ def test_a_listener_of_another_kind_has_the_same_place():
     raw = replace(MODEL, protocol=Protocol.GRPC)
     assert other_transport(ENDPOINT, raw)
     assert not other_transport(ENDPOINT, MODEL)
+    bytes_only = replace(ENDPOINT, protocol=Protocol.TCP)
+    assert other_transport(bytes_only, raw)  # over TLS it offers h2 from now on
+    assert not other_transport(bytes_only, replace(raw, protocol=Protocol.VNC))
     assert not other_transport(ENDPOINT, replace(raw, keep_routes=True))
     assert in_place_of(ENDPOINT, raw).slot == PortSlot("127.0.0.1", (10202,), 10202)
     named = replace(ENDPOINT, listener=HostListener("x"))

@@ -22,7 +22,7 @@ from tests.support.apps import (
 )
 from tests.support.gateway import PassSite, to
 from wsproxy.compat.zoo.keeper import tls_context
-from wsproxy.core.circuit import Circuit, CloseReason, HostListener, PortListener, Protocol
+from wsproxy.core.circuit import Alpn, Circuit, CloseReason, HostListener, PortListener, Protocol
 from wsproxy.core.meter import Meter
 from wsproxy.core.problem import Problem
 from wsproxy.core.wire import Version
@@ -250,7 +250,7 @@ async def test_circuits_of_the_wildcard_domain_share_a_port():
 async def test_a_client_that_never_greets_a_tls_port_is_closed():
     async with raw_app() as app, a_node() as node:
         node.engine.rules = EngineRules(head_seconds=0.05)
-        listeners = Listeners(node.engine, node.factories, tls=tls_context("good"))
+        listeners = Listeners(node.engine, node.factories, tls={Alpn.HTTP1: tls_context("good")})
         circuit = await listeners.open(circuit_to(app))
         assert isinstance(circuit, Circuit)
         assert await exchange(port_of(circuit), b"") == b""

@@ -14,6 +14,7 @@ from tests.support.apps import exchange, raw_app
 from tests.support.circuits import FakeHost
 from tests.support.v2 import ACCESS_KEY, API_SECRET, KEYS, Wish, block, v2
 from wsproxy.core import jwts
+from wsproxy.core.circuit import CloseReason
 
 JSON = {"Accept": "application/json"}
 
@@ -99,9 +100,12 @@ async def test_d16_parameters_mean_something():
         assert opened["redirect_url"]
         before = len(gateway.circuits.table.all())
         for protocol in ("grpc", "h2"):
-            refused, _ = await gateway.ask("/v2/proxy/auth", params={**query, "protocol": protocol})
-            assert refused.status == 400
-        assert len(gateway.circuits.table.all()) == before  # no port was lost
+            raw = await gateway.auth(token, session, app=protocol, protocol=protocol)
+            shown, _ = await gateway.ask(raw.url)
+            assert shown.status == 200
+        assert len(gateway.circuits.table.all()) == before + 2
+        await gateway.circuits.close_session(session, reason=CloseReason.REQUESTED)
+        assert not gateway.circuits.table.all()  # no port was lost
         response, _ = await gateway.ask(
             "/v2/conf", "POST", json=body(session, kernel_port=99999), headers=JSON
         )

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -138,8 +139,15 @@ class OpenApp:
 
 
 @contextlib.asynccontextmanager
-async def node(config: Settings | None = None) -> AsyncIterator[Node]:
-    """A running gateway; when the block ends nothing of it is left."""
+async def node(
+    config: Settings | None = None, trust: ssl.SSLContext | None = None
+) -> AsyncIterator[Node]:
+    """A running gateway; when the block ends nothing of it is left.
+
+    ``trust``: what its client checks certificates with.
+    """
     async with running(config or settings()) as gateway:
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        connector = aiohttp.TCPConnector(ssl=trust or True)
+        jar = aiohttp.DummyCookieJar()
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=jar) as http:
             yield Node(gateway, http)

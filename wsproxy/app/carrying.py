@@ -20,6 +20,7 @@ from wsproxy.data.activity import Activity
 from wsproxy.data.client import serve
 from wsproxy.data.dial import Dialer
 from wsproxy.data.engine import Engine
+from wsproxy.data.h2 import Http2Only, only_h2
 from wsproxy.data.health import Routes
 from wsproxy.data.listeners import Factories
 from wsproxy.data.site import Outcome, Site
@@ -83,7 +84,7 @@ class Carrying:
         self._v1_plane = self._plane
         if not settings.v1.remote:  # all clients have one address: it is no measure
             self._v1_plane = replace(self._plane, per_client=0)
-        self.tls = rules.tls_context(settings)
+        self.tls = rules.tls_contexts(settings)
         self.factories = Factories(http=self._http, tcp=self._tcp, v1=self._v1)
 
     def begin(self, places: Places, witness: Witness) -> None:
@@ -127,7 +128,10 @@ class Carrying:
         def current() -> Circuit | None:
             return self._around.table().by_id(circuit.id)
 
-        return serve_tcp(self._plane, circuit, self._around.admit_tcp, current)
+        raw = serve_tcp(self._plane, circuit, self._around.admit_tcp, current)
+        if circuit.alpn is None:
+            return raw
+        return only_h2(raw, serve(self.engine, Http2Only()))
 
     def _v1(self, circuit: Circuit) -> Factory:
         route = circuit.routes[0]

@@ -23,7 +23,7 @@ from wsproxy.app.oversight import Oversight
 from wsproxy.app.traffic import Traffic
 from wsproxy.config.settings import Settings
 from wsproxy.config.values import Bind, bracketed
-from wsproxy.core.circuit import CloseReason, Mode
+from wsproxy.core.circuit import Alpn, CloseReason, Mode
 from wsproxy.core.cors import Origins
 from wsproxy.core.front import is_id
 from wsproxy.core.problem import Problem
@@ -161,7 +161,9 @@ class Gateway:
         return bound
 
     def _tls(self, bind: Bind) -> ssl.SSLContext | None:
-        return None if bind == self._settings.gateway.admin_bind else self.traffic.tls
+        """HTTP/1 alone is offered, on the API and on the wildcard domain."""
+        own = bind == self._settings.gateway.admin_bind
+        return None if own else self.traffic.tls.get(Alpn.HTTP1)
 
     # what happens while it runs
 

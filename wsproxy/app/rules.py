@@ -1,15 +1,16 @@
 """Settings as the small values that the parts take. Pure, except that TLS files are read."""
 
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
 from yarl import URL
 
 from wsproxy.config.settings import Settings
+from wsproxy.config.tlsfiles import NO_PASSWORD
 from wsproxy.config.values import Bind, bracketed
 from wsproxy.core.admission import AdmissionRules
-from wsproxy.core.circuit import Direct
+from wsproxy.core.circuit import Alpn, Direct
 from wsproxy.core.configuration import AuthMode, Configuration, Mode
 from wsproxy.core.cors import Origins
 from wsproxy.core.documents import NodeFacts
@@ -39,12 +40,18 @@ def own_version(settings: Settings) -> Version:
     return Version.V2 if settings.v2.enabled else Version.V1
 
 
-def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """For listeners; None is plain. Raises ``OSError`` when a file cannot be used."""
+def tls_contexts(settings: Settings) -> Mapping[Alpn, ssl.SSLContext]:
+    """For listeners, by what they offer; empty is plain. ``OSError``: a file cannot be used."""
     if not settings.tls.enabled:
-        return None
+        return {}
+    return {alpn: _tls_context(settings, alpn) for alpn in Alpn}
+
+
+def _tls_context(settings: Settings, alpn: Alpn) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(settings.tls.certificate, settings.tls.key)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols([alpn.value])
+    context.load_cert_chain(settings.tls.certificate, settings.tls.key, NO_PASSWORD)
     return context
 
 
@@ -174,6 +181,7 @@ def v2_places(settings: Settings, base: str, domain_port: int) -> Places:
         domain=v2.domain,
         domain_port=domain_port or v2.domain_advertise_port,
         tls=settings.domain_scheme == "https" if v2.domain else settings.tls.enabled,
+        port_tls=settings.tls.enabled,
     )
 
 

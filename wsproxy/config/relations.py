@@ -1,7 +1,7 @@
 """What keys demand of each other, and what this release does not do yet: one rule a function.
 
 A rule yields ``(key path, problem, remedy)`` for what is wrong and looks at nothing but settings
-and at whether the TLS files are there.
+and at the TLS files.
 """
 
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from yarl import URL
 
+from wsproxy.config import tlsfiles
 from wsproxy.config.settings import Settings
 from wsproxy.core.hosts import is_loopback
 
@@ -122,3 +123,6 @@ def _tls(settings: Settings) -> Iterator[Fault]:
             yield ("tls", name), "is missing: TLS needs certificate and key", "Set both, or none"
         elif file and not Path(file).is_file():
             yield ("tls", name), f"there is no file {file!r}", "Paths start where wsproxy is run"
+    if all(file and Path(file).is_file() for file in files.values()):
+        for name, problem, remedy in tlsfiles.faults(*files.values()):
+            yield ("tls", name), problem, remedy

@@ -225,7 +225,8 @@ class V2(Section):
     listen_host: HostName = Field(default="127.0.0.1", description="Address of the app ports.")
     advertise_host: HostName = Field(default="127.0.0.1", description="Host in the URLs of apps.")
     ports: Ports = Field(
-        default=PortRange(10200, 10300), description="Port mode: the ports for apps."
+        default=PortRange(10200, 10300),
+        description="The ports for apps; in wildcard mode those of raw apps alone.",
     )
     domain: Domain = Field(
         default="", description='Wildcard mode: ".apps.example.com", one name below it an app.'
@@ -264,7 +265,7 @@ class V2(Section):
 
 
 class Tls(Section):
-    """TLS on the control API and on app ports. Both files, or none."""
+    """TLS on the control API and on the ports of HTTP and HTTP/2 apps. Both files, or none."""
 
     certificate: str = Field(default="", description="PEM file with the certificate and its chain.")
     key: str = Field(default="", description="PEM file with the private key.")

@@ -141,6 +141,12 @@ CATALOGUE: Mapping[str, Entry] = {
         "api_generic_not-implemented",
         "Use what this gateway offers instead; `msg` names it.",
     ),
+    "http-version": Entry(
+        505,
+        "This HTTP version is not spoken here.",
+        "http_read_version",
+        "Use an HTTP/2 client; over TLS it must offer `h2` in ALPN.",
+    ),
     "store-unavailable": Entry(
         503,
         "The state store is not available.",
@@ -171,9 +177,6 @@ CATALOGUE: Mapping[str, Entry] = {
         "Too many circuits in this session.",
         "circuit_create_limit",
         "Close apps of the session, or raise `circuits-per-session` in [limits].",
-    ),
-    "appproxy/unsupported-protocol": Entry(
-        400, "Unsupported protocol.", "circuit_create_protocol", "Open the app as http or tcp."
     ),
     "appproxy/worker-not-available": Entry(
         503,

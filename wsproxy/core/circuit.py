@@ -48,6 +48,21 @@ def transport_of(protocol: Protocol) -> Transport:
     return _TRANSPORTS[protocol]
 
 
+class Alpn(StrEnum):
+    """What a listener with TLS offers its clients (RFC 7301): one protocol each, never both."""
+
+    HTTP1 = "http/1.1"
+    H2 = "h2"
+
+
+_H2 = frozenset({Protocol.GRPC, Protocol.H2})
+
+
+def speaks_h2(protocol: Protocol) -> bool:
+    """Whether the app speaks HTTP/2 and nothing else; gRPC is HTTP/2."""
+    return protocol in _H2
+
+
 class Mode(StrEnum):
     INTERACTIVE = "interactive"
     INFERENCE = "inference"
@@ -140,6 +155,14 @@ class Circuit:
     def transport(self) -> Transport:
         """v1 listeners carry every app's bytes untouched (design 5.8)."""
         return Transport.TCP if self.version is Version.V1 else transport_of(self.protocol)
+
+    @property
+    def alpn(self) -> Alpn | None:
+        """What its port offers where it speaks TLS; None: it never does."""
+        if self.transport is Transport.HTTP:
+            return Alpn.HTTP1
+        h2 = self.version is Version.V2 and speaks_h2(self.protocol)
+        return Alpn.H2 if h2 else None
 
     @property
     def way_back(self) -> bool:

@@ -39,6 +39,7 @@ _ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
 # Why a head does not match the grammar, for the person who reads the answer. First hit wins.
 _REASONS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"\A\x16\x03"), "This port speaks HTTP, and this is TLS."),
+    (re.compile(rb"\APRI \* HTTP/2"), "This port speaks HTTP/1.1, and this is HTTP/2."),
     (re.compile(rb"(?<!\r)\n"), "A line ends with a bare line feed."),
     (re.compile(rb"\r(?!\n|\Z)"), "There is a bare carriage return."),
     (re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"), "There is a control character."),

@@ -17,8 +17,17 @@ from uuid import UUID
 
 from yarl import URL
 
-from wsproxy.core import permits, tokens
-from wsproxy.core.circuit import Circuit, HostListener, Mode, PortListener, Protocol, Transport
+from wsproxy.core import h2page, permits, tokens
+from wsproxy.core.circuit import (
+    Circuit,
+    HostListener,
+    Mode,
+    PortListener,
+    Protocol,
+    Transport,
+    speaks_h2,
+)
+from wsproxy.core.negotiate import Form
 from wsproxy.core.problem import Problem
 from wsproxy.core.wire import SETUP_PATH
 
@@ -37,7 +46,8 @@ class Places:
     """Where clients find things. ``domain`` starts with a dot, or is "" without wildcard mode.
 
     ``api`` is the advertised address of the control API. ``app_host`` is the advertised host name
-    of app ports. ``tls``: app listeners speak TLS.
+    of app ports. ``tls``: HTTP apps are reached over TLS; ``port_tls``: the ports themselves speak
+    it, which counts for HTTP/2 apps (in wildcard mode TLS may end before us, on 443).
     """
 
     api: str
@@ -45,6 +55,7 @@ class Places:
     domain: str = ""
     domain_port: int = 443
     tls: bool = False
+    port_tls: bool = False
 
     @property
     def scheme(self) -> str:
@@ -72,6 +83,8 @@ def app_url(circuit: Circuit, places: Places) -> str:
 def _scheme(circuit: Circuit, places: Places) -> str:
     if circuit.protocol is Protocol.GRPC:
         return "grpc"
+    if circuit.protocol is Protocol.H2:
+        return "https" if places.port_tls else "http"
     if circuit.transport is Transport.TCP:
         return "tcp"
     return places.scheme
@@ -125,24 +138,28 @@ class SetupAnswer:
 
 _NO_STORE = ("Cache-Control", "no-store")
 _TEXT = ("Content-Type", "text/plain; charset=utf-8")
+_HTML = ("Content-Type", "text/html; charset=utf-8")
 _JSON = ("Content-Type", "application/json; charset=utf-8")
 
 
 def answer(
-    circuit: Circuit, token: str, redirect: str, permit: str, places: Places
+    circuit: Circuit,
+    token: str,
+    redirect: str,
+    permit: str,
+    places: Places,
+    form: Form = Form.JSON,
 ) -> SetupAnswer | Problem:
     """What the setup page says to the bearer of a good setup token ``token``.
 
     ``permit`` is the value of the new permit; ``redirect`` comes from the token and is checked
-    again, because the secret may be shared with older programs that check nothing.
+    again, because the secret may be shared with older programs that check nothing. ``form`` counts
+    for HTTP/2 apps only: the text for TCP apps is the same for everybody (protocol 5.5).
     """
     if circuit.mode is Mode.INFERENCE:
         return Problem("generic-bad-request", msg="E20011: Not supported for inference apps")
-    if circuit.protocol in (Protocol.GRPC, Protocol.H2):
-        return Problem(
-            "appproxy/unsupported-protocol",
-            msg="E20002: Protocol not available as interactive app",
-        )
+    if speaks_h2(circuit.protocol):
+        return _h2(circuit, token, places, form)
     if circuit.transport is Transport.TCP:
         return _tcp(app_url(circuit, places), token, redirect)
     cookie = permits.set_cookie(circuit.id, permit, places.tls)
@@ -160,12 +177,30 @@ def _path(redirect: str) -> str:
 
 def _tcp(gateway: str, token: str, redirect: str) -> SetupAnswer:
     """The text that clients take apart; its shape is fixed (protocol 5.5, 7.7)."""
-    helper = f"{HELPER}?directTCP=true&auth={token}&proto=tcp&gateway={quote(gateway, safe='')}"
+    helper = _helper(token, "tcp", gateway)
     if redirect:
         elsewhere = (("Location", helper), _NO_STORE, _TEXT)
         return SetupAnswer(302, elsewhere, b"302: Found", tcp=True)
     body = json.dumps({"redirect": helper, "redirectURI": helper}).encode()
     return SetupAnswer(200, (_JSON, _NO_STORE), body, tcp=True)
+
+
+def _helper(token: str, protocol: str, gateway: str) -> str:
+    place = quote(gateway, safe="")
+    return f"{HELPER}?directTCP=true&auth={token}&proto={protocol}&gateway={place}"
+
+
+def _h2(circuit: Circuit, token: str, places: Places, form: Form) -> SetupAnswer:
+    """A page for people, who come with a browser that cannot show such an app; else the text of
+    TCP apps with the address in its own scheme. Upstream has no answer here (decision 15).
+    """
+    url = app_url(circuit, places)
+    if form is Form.HTML:
+        html = h2page.rendered(circuit, url, tls=places.port_tls)
+        return SetupAnswer(200, (_HTML, _NO_STORE), html, tcp=True)
+    helper = _helper(token, circuit.protocol.value, url)
+    document = {"redirect": helper, "redirectURI": helper, "url": url, "tls": places.port_tls}
+    return SetupAnswer(200, (_JSON, _NO_STORE), json.dumps(document).encode(), tcp=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +224,12 @@ class Page:
 
 
 def page(
-    text: str, find: Callable[[UUID], Circuit | None], places: Places, keys: Keys, now: float
+    text: str,
+    find: Callable[[UUID], Circuit | None],
+    places: Places,
+    keys: Keys,
+    now: float,
+    form: Form = Form.JSON,
 ) -> Page | Problem:
     """The setup page for the token in ``text``; ``find`` knows the open circuits."""
     token = tokens.read_setup(text, keys.jwt_secret, now)
@@ -199,17 +239,22 @@ def page(
     if circuit is None:
         return NO_SUCH_CIRCUIT
     permit = permits.issue(keys.permit_secret, circuit.id, now)
-    shown = answer(circuit, text, token.redirect, permit, places)
+    shown = answer(circuit, text, token.redirect, permit, places, form)
     return shown if isinstance(shown, Problem) else Page(circuit, shown)
 
 
 def page_of_api(
-    text: str, find: Callable[[UUID], Circuit | None], places: Places, keys: Keys, now: float
+    text: str,
+    find: Callable[[UUID], Circuit | None],
+    places: Places,
+    keys: Keys,
+    now: float,
+    form: Form = Form.JSON,
 ) -> Page | Problem:
     """The page where the API serves it: an app with another host name has its own, and the permit
     would be a cookie of the wrong name here.
     """
-    shown = page(text, find, places, keys, now)
+    shown = page(text, find, places, keys, now, form)
     if isinstance(shown, Problem) or not own_setup(shown.circuit, places):
         return shown
     onward = (("Location", setup_url(shown.circuit, text, places)), _NO_STORE, _TEXT)

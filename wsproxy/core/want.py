@@ -12,7 +12,6 @@ from wsproxy.core.circuit import (
     PortListener,
     Protocol,
     Route,
-    transport_of,
 )
 from wsproxy.core.healthcheck import HealthCheck
 from wsproxy.core.slots import LabelSlot, ListedSlot, PortSlot, SlotWish, label_serves
@@ -149,8 +148,12 @@ def renewed(circuit: Circuit, want: Want) -> Circuit:
 
 
 def other_transport(circuit: Circuit, want: Want) -> bool:
-    """Whether the listener must be made anew: it serves HTTP, and the app now speaks otherwise."""
-    return not want.keep_routes and transport_of(want.protocol) is not circuit.transport
+    """Whether the listener must be made anew: it serves HTTP, and the app now speaks otherwise,
+    or it would offer something else over TLS.
+    """
+    after = replace(circuit, protocol=want.protocol)
+    same = (after.transport, after.alpn) == (circuit.transport, circuit.alpn)
+    return not want.keep_routes and not same
 
 
 def in_place_of(circuit: Circuit, want: Want) -> Want:

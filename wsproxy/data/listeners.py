@@ -7,13 +7,13 @@ factories given here; this file binds, keeps track of who is connected, closes, 
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from ssl import SSLContext
 from uuid import UUID
 
-from wsproxy.core.circuit import Circuit, CloseReason, PortListener, Transport
+from wsproxy.core.circuit import Alpn, Circuit, CloseReason, PortListener, Transport
 from wsproxy.core.problem import Problem
 from wsproxy.core.wire import Version
 from wsproxy.data.arrivals import Arrival, Arrivals
@@ -71,14 +71,14 @@ def _accepts(sock: socket.socket) -> bool:
 
 
 class Listeners:
-    """All listeners of a node. ``tls``: for the HTTP ports of v2 circuits."""
+    """All listeners of a node. ``tls``: for the ports of v2 circuits, by what they offer."""
 
     def __init__(
-        self, engine: Engine, factories: Factories, *, tls: SSLContext | None = None
+        self, engine: Engine, factories: Factories, *, tls: Mapping[Alpn, SSLContext] | None = None
     ) -> None:
         self._engine = engine
         self._factories = factories
-        self._tls = tls
+        self._tls = tls or {}
         self._ports: dict[UUID, _Port] = {}
         self._shared: list[_Port] = []
         self._unix: list[Path] = []
@@ -99,7 +99,6 @@ class Listeners:
             return circuit
         if self._engine.draining:
             return Problem("shutting-down", retry_after=5)
-        raw = circuit.transport is Transport.TCP
         try:
             sockets = await listen(wanted.host, wanted.port)
         except PortTaken as taken:
@@ -107,7 +106,7 @@ class Listeners:
         port: int = sockets[0].getsockname()[1]
         opened = replace(circuit, listener=replace(wanted, port=port))
         factory = self._factories.of(opened)
-        tls = None if raw else self._tls
+        tls = self._tls.get(circuit.alpn) if circuit.alpn else None
         self._ports[circuit.id] = await self._accept(sockets, factory, tls)
         return opened
 

@@ -32,7 +32,6 @@ from wsproxy.core.circuit import (
     ThroughManager,
     Transport,
 )
-from wsproxy.core.circuit import Protocol as AppProtocol
 from wsproxy.core.closing import Caller, Right
 from wsproxy.core.cors import Origins
 from wsproxy.core.negotiate import Form, app_form
@@ -135,10 +134,6 @@ class _Opening:
         return token
 
     async def _open(self, wanted: Auth, token: StartToken) -> Opened:
-        if wanted.protocol in (AppProtocol.GRPC, AppProtocol.H2):
-            # Before a slot is taken: the setup page could not show such an app (protocol 5.5).
-            msg = "E20002: Protocol not available as interactive app"
-            raise ProblemError(Problem("appproxy/unsupported-protocol", msg=msg))
         opened = await self._part.circuits.open(await self._want(wanted, token))
         if isinstance(opened, Problem):
             raise ProblemError(opened)

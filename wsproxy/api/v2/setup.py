@@ -13,7 +13,7 @@ from wsproxy.api.v2.parameters import Setup
 from wsproxy.core import setup
 from wsproxy.core.admission import SetupAddresses
 from wsproxy.core.clientip import Networks
-from wsproxy.core.negotiate import app_form
+from wsproxy.core.negotiate import api_form, app_form
 from wsproxy.core.page import problem_document
 from wsproxy.core.problem import Problem, ProblemError
 from wsproxy.core.routing import RouteTable
@@ -55,7 +55,10 @@ class _Setup:
     def _page(self, request: web.Request) -> Page | Problem:
         part = self._part
         text = read_query(request, Setup).token
-        page = setup.page_of_api(text, part.table().by_id, part.places, part.keys, part.clock())
+        form = api_form(request.headers.get(hdrs.ACCEPT))
+        page = setup.page_of_api(
+            text, part.table().by_id, part.places, part.keys, part.clock(), form
+        )
         if isinstance(page, Page) and page.answer.tcp:
             part.seen.remember(page.circuit.id, client_of(request, part.trusted))
         return page
