@@ -50,7 +50,7 @@ def test_every_file_of_core_has_its_test(path: Path) -> None:
 def test_test_folders_are_named_after_packages() -> None:
     packages = {path.parent.name for path in (ROOT / "wsproxy").glob("*/__init__.py")}
     others = {"arch", "conformance", "docs", "e2e", "examples"}
-    others |= {"benchmarks", "regressions", "scripts", "support"}
+    others |= {"benchmarks", "recordings", "regressions", "scripts", "support"}
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
     assert folders - packages - others - {"__pycache__"} == set()
 
