@@ -137,7 +137,10 @@ PARSERS: dict[str, tuple[Parser, str]] = {
     "wsproxy": (of_curl, "0[13]-*.txt"),
     "webserver": (of_stream, "stream*.txt"),
 }
-"""By the first word of a folder's name: how it is read, and which of its files."""
+"""By the first word of a folder's name: how it is read, and which of its files.
+
+Recordings of command line clients show no requests; those have no parser.
+"""
 
 
 # making it the same for every run

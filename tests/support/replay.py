@@ -7,7 +7,7 @@ its own. So a recorded conversation goes on with our tokens, addresses and cooki
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,10 @@ class Given:
         return json.loads(self.body) if self.body and "json" in self.get("content-type") else None
 
 
+Sign = Callable[[str, str, str], Mapping[str, str]]
+"""Of a method, a target and an authority: the fields of a signature."""
+
+
 @dataclass
 class Replay:
     """``values``: what placeholders stand for.
@@ -116,11 +120,18 @@ class Replay:
 
     # the request
 
-    async def send(self, one: Exchange) -> Given:
-        """The request with our values; what was answered, and learnt from the answer."""
+    async def send(self, one: Exchange, sign: Sign | None = None) -> Given:
+        """The request with our values; what was answered, and learnt from the answer.
+
+        ``sign`` gives the fields that stand for the recorded signature.
+        """
         place, target = self._where(one)
         port = place.rpartition(":")[2]
         head = [f"{one.method} {target} HTTP/1.1", *self._lines(one, place)]
+        if sign is not None:
+            fields = sign(one.method, target, place)
+            head = [line for line in head if line.partition(":")[0] not in fields]
+            head += [f"{name}: {value}" for name, value in fields.items()]
         body = self._body(one)
         if (body or one.method in ("POST", "PUT")) and not one.get("transfer-encoding"):
             head.append(f"Content-Length: {len(body)}")
@@ -139,8 +150,8 @@ class Replay:
                 place, _, path = whole.partition("/")
                 return place, f"/{path}"
         target = self.fill(one.target)
-        for recorded, ours in self.ports.items():
-            target = target.replace(f"port={recorded}", f"port={ours}")
+        for asked, port in self.ports.items():
+            target = target.replace(f"port={asked}", f"port={port}")
         return self.fill(one.to), target
 
     def _lines(self, one: Exchange, place: str) -> Iterator[str]:
@@ -262,6 +273,11 @@ def _fields(one: Exchange, given: Given) -> Iterator[str]:
     for name in sorted(names & compared):
         if not given.get(name):
             yield f"no {name}"
-    media = next((v for n, v in one.answer if n.lower() == "content-type"), "").partition(";")[0]
-    if one.json and media.replace("problem+", "") != given.get("content-type").partition(";")[0]:
+    told = next((value for name, value in one.answer if name.lower() == "content-type"), "")
+    if one.json and _media(told) != _media(given.get("content-type")):
         yield f"content-type {given.get('content-type')}"
+
+
+def _media(content_type: str) -> str:
+    """Problems are JSON, whichever of the two they say."""
+    return content_type.partition(";")[0].strip().replace("problem+", "")
