@@ -1,6 +1,8 @@
 """A v2 gateway with the apps of the recordings behind it, and what plays a recording to it."""
 
 import contextlib
+import random
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -15,8 +17,11 @@ OURS = (5050, 11200, 11201, 11202, 15050, 15051)
 ELSEWHERE = (21090, 21091, 21301)
 """Web servers and apps that nobody asks while it is played again."""
 
-CHOSEN = {"11222": 20777, "10290": 20778}
-"""Ports that clients asked for, and some of our range."""
+CHOSEN = ("11222", "10290")
+"""Ports that clients asked for; free ones of our range stand for them."""
+
+RANGE = range(25000, 30000)
+"""The upper half of the gateway's ports: it takes others from below."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,15 @@ async def _garbage(link: AppLink) -> None:
     await link.send(b"SSH-2.0-OpenSSH_9.2\r\n")
 
 
+def _free() -> int:
+    """A port of ``RANGE`` that nobody has at the moment."""
+    for port in random.sample(RANGE, len(RANGE)):
+        with contextlib.suppress(OSError), socket.socket() as one:
+            one.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
+
+
 @contextlib.asynccontextmanager
 async def recorded_v2() -> AsyncIterator[Stage]:
     """21301 and 25101 ignore Expect, 21302 obeys it; 25103 speaks no HTTP; others are dead."""
@@ -54,5 +68,6 @@ async def recorded_v2() -> AsyncIterator[Stage]:
         values["{secret1}"] = SECRETS["api-secret"]
         dead = await unused_port()
         kernels = {21301: first.port, 25101: first.port, 21302: second.port, 25103: third.port}
-        replay = Replay(values, {**kernels, 21999: dead, 25199: dead}, CHOSEN)
+        chosen = {port: _free() for port in CHOSEN}
+        replay = Replay(values, {**kernels, 21999: dead, 25199: dead}, chosen)
         yield Stage(replay, (app, obedient))
