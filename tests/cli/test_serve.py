@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.support.authority import tls_files
 from wsproxy.cli import serve as module
 from wsproxy.cli.main import main
 from wsproxy.config.settings import Settings
@@ -142,6 +143,19 @@ def test_wrong_settings_start_nothing(run, tmp_path: Path, monkeypatch) -> None:
     assert result.exit_code == 2
     assert "wsproxy.toml:2: gateway.bnd" in result.stderr
     assert "wsproxy.toml:3: gateway.grace" in result.stderr
+
+
+def test_a_key_that_is_not_the_certificates_starts_nothing(run, tmp_path: Path) -> None:
+    own, other = tmp_path / "own", tmp_path / "other"
+    for directory in (own, other):
+        directory.mkdir()
+        tls_files(directory)
+    pair = "certificate = 'own/certificate.pem'\nkey = 'other/key.pem'\n"
+    (tmp_path / "wsproxy.toml").write_text(f"[gateway]\nbnd = 1\n[tls]\n{pair}")
+    result = run()
+    assert result.exit_code == 2
+    assert "wsproxy.toml:2: gateway.bnd" in result.stderr
+    assert "wsproxy.toml:5: tls.key" in result.stderr
 
 
 def test_check_starts_nothing(run, tmp_path: Path, monkeypatch) -> None:

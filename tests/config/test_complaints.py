@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.authority import tls_files
 from wsproxy.config.complaints import Complaint, SettingsError
 from wsproxy.config.load import load
 
@@ -141,6 +142,9 @@ adress = "http://127.0.0.1"
 [v2]
 api-secret = "short"
 targets = ["10.0.0.1/8", "x"]
+[tls]
+certificate = "/dev/null"
+key = "no such file"
 [state]
 url = "redis://h"
 """
@@ -154,9 +158,26 @@ url = "redis://h"
         (8, "v2.api-secret"),
         (9, "v2.targets[0]"),
         (9, "v2.targets[1]"),
-        (11, "state.url"),
+        (11, "tls.certificate"),
+        (12, "tls.key"),
+        (14, "state.url"),
         (None, "limits.idle"),
     ]
+
+
+def test_the_files_of_tls_are_looked_into(tmp_path: Path) -> None:
+    first, second = tls_files(tmp_path), tmp_path / "other"
+    second.mkdir()
+    mixed = {"certificate": first["certificate"], "key": tls_files(second)["key"]}
+    for files, key, problem in (
+        (mixed, "tls.key", "is not the certificate's"),
+        ({**first, "certificate": first["key"]}, "tls.certificate", "is no certificate"),
+    ):
+        text = f'[tls]\ncertificate = "{files["certificate"]}"\nkey = "{files["key"]}"'
+        (complaint,) = complaints_of(tmp_path, text)
+        assert complaint.key == key
+        assert problem in complaint.problem
+        assert complaint.line == (2 if key == "tls.certificate" else 3)
 
 
 def test_a_complaint_reads_as_one_line() -> None:

@@ -210,6 +210,7 @@ def helper(gateway: str) -> str:
 TCP = [
     (200, js({"redirectURI": helper("tcp%3A%2F%2Fw%3A10201")}), ("w", 10201)),
     (200, js({"redirect": helper("tcp%3A%2F%2F%5B%3A%3A1%5D%3A22")}), ("::1", 22)),
+    (200, js({"redirectURI": helper("grpc%3A%2F%2Fw%3A10201")}), ("w", 10201)),
 ]
 
 
