@@ -135,15 +135,9 @@ DIFFERENT = (
     ),
     Different(
         AP,
-        ("122_*", "124_*", "129_*"),
+        ("122_*", "124_*", "129_*", "147_*"),
         ("503 -> 200", "no type"),
-        "There is no worker per protocol: every gateway serves raw TCP.",
-    ),
-    Different(
-        AP,
-        ("147_*",),
-        ("503 -> 400", "appproxy/worker-not-available -> appproxy/unsupported-protocol"),
-        "grpc is not for persons; waiting for a worker would not help.",
+        "There is no worker per protocol: every gateway serves raw TCP and grpc.",
     ),
     Different(AP, ("148_*",), ("404 -> 400", "no type"), _V1_TOO),
     Different(AP, ("149_*", "150_*"), ("404 -> 403", "no type"), _V1_TOO),
@@ -341,15 +335,9 @@ DIFFERENT = (
     ),
     Different(
         PY,
-        ("03-wrong: auth protocol grpc*",),
-        ("200 -> 400", "no redirect_url, reuse"),
-        "grpc is not for persons; said before a port is taken, which upstream loses.",
-    ),
-    Different(
-        PY,
         ("03-wrong: setup of grpc circuit",),
-        ("400 -> 401", "invalid-api-params -> invalid-credentials"),
-        "There is no such circuit, hence no token.",
+        ("400 -> 200", "no type"),
+        "grpc apps are opened like TCP apps; upstream loses the port that it took.",
     ),
     Different(
         PY,
