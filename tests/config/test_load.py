@@ -197,6 +197,23 @@ def test_a_malformed_group_address_warns_and_starts(tmp_path: Path) -> None:
     assert "address-malformed" in warning
 
 
+def test_ports_that_nobody_else_can_reach_are_warned_about(tmp_path: Path) -> None:
+    """In wildcard mode raw apps have ports all the same."""
+    secrets = "".join(f'{name}-secret = "{SECRET}"\n' for name in ("api", "jwt", "permit"))
+    file = tmp_path / "wsproxy.toml"
+
+    def warnings(*lines: str) -> list[str]:
+        file.write_text("[v2]\n" + secrets + "\n".join(lines))
+        return [one.partition(":")[0] for one in load(file, {}).warnings]
+
+    domain, hosts = 'domain = ".apps.example"', 'listen-host = "0.0.0.0"'
+    assert warnings() == []
+    assert warnings(domain) == ["v2.listen-host", "v2.advertise-host"]
+    assert warnings(domain, hosts) == ["v2.advertise-host"]
+    assert warnings(domain, hosts, 'advertise-host = "gw.example"') == []
+    assert warnings(domain, 'domain-bind = "127.0.0.1:8443"') == []
+
+
 def test_v2_may_be_switched_off_with_empty_secrets(tmp_path: Path) -> None:
     text = '[v2]\napi-secret = ""\njwt-secret = ""\npermit-secret = ""\nports = "1-2"'
     assert not settings_of(text, tmp_path).v2.enabled

@@ -47,7 +47,8 @@ class Stage:
 @contextlib.asynccontextmanager
 async def stage(tls: Path | None = None, **query: str) -> AsyncIterator[Stage]:
     """``tls``: where its files may be."""
-    config = settings(tls=tls_files(tls) if tls else {})
+    admin = {"admin-bind": "127.0.0.1:0"}
+    config = settings(tls=tls_files(tls) if tls else {}, gateway=admin)
     roots, session = root_certificates() if tls else b"", str(uuid4())
     async with rpc_app() as app, node(config, trusting() if tls else None) as gateway:
         query = {"app": "model", "protocol": "grpc", **query}
@@ -132,6 +133,8 @@ async def test_closing_the_session_ends_the_calls(tls: bool, tmp_path: Path) -> 
         await eventually(lambda: not traffic.engine.open.tunnels, "nothing is left open")
         with pytest.raises(ConnectionError):
             await exchange(on.port, b"")
+        metrics = await on.node.get(on.node.gateway.addresses.admin + "/metrics")
+        assert b'wsproxy_tunnels_total{version="v2"} 1.0' in metrics.body
 
 
 @TLS

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import logging
-import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import cast
@@ -141,7 +140,7 @@ class Gateway:
         names = rules.admin_guard(self._settings, bind, self._settings.base_url())
         policy = ApiPolicy(self._version, CrossOriginRules(Origins(), Origins()), names.allows)
         ready = _Ready()
-        port = await self._bind(bind, ready)
+        port = await self._bind(bind, ready, private=True)
         api = self._api(build(oversight.admin(), policy))
         await api.start()
         self._apis.append(api)
@@ -153,17 +152,14 @@ class Gateway:
     def _api(self, app: web.Application) -> ApiServer:
         return ApiServer(app, self._version, rules.engine_rules(self._settings).head)
 
-    async def _bind(self, bind: Bind, ready: "_Ready") -> int:
+    async def _bind(self, bind: Bind, ready: "_Ready", *, private: bool = False) -> int:
+        """``private``: plain, whatever [tls] says. The others offer HTTP/1 alone."""
         host = rules.bind_host(bind.host, bind.path)
-        bound = await self.traffic.listeners.serve_site(host, bind.port, ready, tls=self._tls(bind))
+        tls = None if private else self.traffic.tls.get(Alpn.HTTP1)
+        bound = await self.traffic.listeners.serve_site(host, bind.port, ready, tls=tls)
         if isinstance(bound, Problem):
             raise OSError(errno.EADDRINUSE, f"{bind}: {bound.msg}")
         return bound
-
-    def _tls(self, bind: Bind) -> ssl.SSLContext | None:
-        """HTTP/1 alone is offered, on the API and on the wildcard domain."""
-        own = bind == self._settings.gateway.admin_bind
-        return None if own else self.traffic.tls.get(Alpn.HTTP1)
 
     # what happens while it runs
 

@@ -17,6 +17,7 @@ from wsproxy.config.relations import relations
 from wsproxy.config.settings import Settings
 from wsproxy.config.sources import KeyPath, Raw
 from wsproxy.core.address import Malformed, parse
+from wsproxy.core.hosts import is_loopback
 
 
 def checked(raw: Raw) -> Settings:
@@ -38,14 +39,29 @@ def checked(raw: Raw) -> Settings:
 
 
 def warnings_of(settings: Settings) -> tuple[str, ...]:
-    """What does not stop the gateway: a malformed group address gets its row (design 3)."""
+    """What does not stop the gateway."""
+    return (*_malformed_groups(settings), *_ports_of_raw_apps(settings))
+
+
+def _malformed_groups(settings: Settings) -> Iterator[str]:
+    """Such an address gets its row in the version report (design 3)."""
     addresses = {name: group.address for name, group in settings.groups.items() if group.address}
     faults = {name: parse(address) for name, address in addresses.items()}
-    return tuple(
-        f"groups.{name}.address: {fault.why}; the group is v1 (address-malformed) until then"
-        for name, fault in faults.items()
-        if isinstance(fault, Malformed)
-    )
+    for name, fault in faults.items():
+        if isinstance(fault, Malformed):
+            why = f"{fault.why}; the group is v1 (address-malformed) until then"
+            yield f"groups.{name}.address: {why}"
+
+
+def _ports_of_raw_apps(settings: Settings) -> Iterator[str]:
+    """Where HTTP apps have names, who writes the settings may not think of the ports."""
+    v2 = settings.v2
+    if not (v2.enabled and v2.domain) or v2.domain_bind.is_loopback:
+        return
+    for key, host in (("listen-host", v2.listen_host), ("advertise-host", v2.advertise_host)):
+        if is_loopback(host):
+            why = "TCP and gRPC apps have ports of their own, which only this machine can reach"
+            yield f"v2.{key}: it is {host}; {why}"
 
 
 def _validated(raw: Raw, data: Any) -> Settings | list[ErrorDetails]:
