@@ -144,12 +144,12 @@ async def test_while_redis_is_away_everything_stays_and_then_goes_on(redis, capl
         with pytest.raises(ManagerRedisAway):
             await follower.round()
         assert (await gateway.ask(url))[1] == "ok"
+        assert sum("is away" in record.message for record in caplog.records) == 1
         await redis.start()  # empty
         await eventually(lambda: not follower.away, "that it is back is noticed")
         assert (await gateway.ask(url))[1] == "ok"
         await redis.tell_routes(model.id, first, second)
         await eventually(lambda: len(model.circuit.routes) == 2, "the second route")
-        assert sum("is away" in record.message for record in caplog.records) == 1
 
 
 async def test_a_hint_is_followed_at_once(redis):
