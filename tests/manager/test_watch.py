@@ -5,7 +5,8 @@ import logging
 
 import pytest
 
-from wsproxy.manager.watch import OthersSessions, SessionWatch, WatchRules
+from tests.support.apps import eventually
+from wsproxy.manager.watch import AT_ONCE, OthersSessions, SessionWatch, WatchRules
 
 
 class World:
@@ -71,3 +72,15 @@ async def test_it_looks_again_and_again():
         await world.watch("ended", rules=WatchRules(interval=60.0), sleep=sleep).run()
     assert pauses == [60.0, 60.0, 60.0]
     assert len(world.closed) == 2
+
+
+async def test_a_question_that_hangs_does_not_hold_up_the_others():
+    names = [f"s{number}" for number in range(5 * AT_ONCE)]
+    world = World(dict.fromkeys(names, False))
+    look = asyncio.ensure_future(world.watch("hangs", *names).look())
+    await eventually(lambda: len(world.closed) == len(names), "the others to be closed")
+    assert not look.done()
+    look.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await look
+    assert sorted(world.closed) == sorted(("c", name) for name in names)

@@ -8,10 +8,13 @@ session has ended.
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
+
+AT_ONCE = 8
+"""Sessions that a manager is asked about at the same time."""
 
 Exists = Callable[[str, str], Awaitable[bool | None]]
 """Asks the manager for (owner, session); None: whether it exists cannot be said now."""
@@ -49,9 +52,17 @@ class SessionWatch:
             await self.look()
 
     async def look(self) -> int:
-        """One round; how many sessions had gone. Doubt never closes anything."""
+        """One round; how many sessions had gone. Doubt never closes anything.
+
+        Several are asked at once: of a manager that hangs each question costs its deadline.
+        """
+        waiting = iter(sorted(set(self._sessions())))
+        return sum(await asyncio.gather(*(self._look(waiting) for _ in range(AT_ONCE))))
+
+    async def _look(self, waiting: Iterator[tuple[str, str]]) -> int:
+        """Take from those that wait, until none is left."""
         gone = 0
-        for owner, session in sorted(set(self._sessions())):
+        for owner, session in waiting:
             if await self._ask(owner, session) is False:
                 log.info("session %s has ended: its circuits go", session)
                 await self._gone(owner, session)
