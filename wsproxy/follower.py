@@ -26,6 +26,9 @@ POLL = 10.0
 RETRY = 2.0
 """Seconds."""
 
+FAILURES = 2
+"""In a row, until Redis counts as away."""
+
 Ready = Callable[[Circuit, Direct], bool]
 """Whether a route may carry requests, as this node knows it."""
 
@@ -52,6 +55,8 @@ class EndpointFollower:
         self._refused: set[Direct] = set()
         self._news = asyncio.Event()
         self._tasks = Tasks("follower")
+        self._answers = 0
+        self._failures = 0
         self.away = False
 
     def start(self) -> None:
@@ -151,10 +156,11 @@ class EndpointFollower:
     async def _hints(self) -> None:
         """The one who notices that Redis is away while there is nothing to ask about."""
         while True:
+            began = self._answers
             try:
                 hinted = await self._redis.changed(self._poll)
             except ManagerRedisAway as error:
-                self._lost(error)
+                self._lost(error, began)
                 await asyncio.sleep(self._retry)
                 continue
             if self._found() or hinted:  # what was missed is not known
@@ -162,25 +168,35 @@ class EndpointFollower:
 
     async def _try(self) -> bool:
         """One round; False when the next one shall come soon."""
+        began = self._answers
         try:
             if await self.round():
                 self._found()
         except ManagerRedisAway as error:
-            self._lost(error)
+            self._lost(error, began)
             return False
         except Exception:
             log.exception("following the manager's Redis failed")
             return False
         return True
 
-    def _lost(self, error: ManagerRedisAway) -> None:
-        """Told once."""
+    def _lost(self, error: ManagerRedisAway, began: int) -> None:
+        """Told once: not after one failure, which may be a connection of before, and not by a
+        question that is older than the last answer.
+        """
+        if began != self._answers:
+            return
+        self._failures += 1
+        if self._failures < FAILURES:
+            return
         if not self.away:
             log.warning("the manager's Redis is away, endpoints stay as they are: %s", error)
         self.away = True
 
     def _found(self) -> bool:
         """Whether it was away before."""
+        self._answers += 1
+        self._failures = 0
         away, self.away = self.away, False
         if away:
             log.info("the manager's Redis is back")
