@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from wsproxy.app.witness import OutcomeWitness
+from wsproxy.app.witness import OutcomeWitness, opened_in
 from wsproxy.core.circuit import Circuit, Direct, PortListener, Protocol, ThroughManager
 from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.core.routing import RouteTable
@@ -46,7 +46,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def witness(collected: Collected, metrics: Metrics) -> OutcomeWitness:
-    return OutcomeWitness(metrics, collected)  # type: ignore[arg-type]
+    return OutcomeWitness(metrics, collected)
 
 
 def outcome(**changes: object) -> Outcome:
@@ -114,10 +114,11 @@ def test_a_raw_connection_has_its_record_too(witness, metrics, lines):
     assert fields(lines)["ms"] == 2000.0
 
 
-def test_opened_circuits_are_counted_once(witness, metrics):
+def test_opened_circuits_are_counted_once(metrics):
+    swapped = opened_in(metrics)
     empty = RouteTable()
     table = empty.with_circuit(CIRCUIT)
-    witness.table_changed(empty, table)
-    witness.table_changed(table, table)
-    witness.table_changed(table, empty)
+    swapped(empty, table)
+    swapped(table, table)
+    swapped(table, empty)
     assert 'appproxy_circuits_created_total{protocol="tcp"} 1.0' in text(metrics)

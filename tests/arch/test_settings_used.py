@@ -10,7 +10,7 @@ from wsproxy.config.explain import section_keys
 ROOT = Path(__file__).resolve().parents[2] / "wsproxy"
 READERS = [*(ROOT / "app").glob("*.py"), ROOT / "cli/serve.py", ROOT / "config/settings.py"]
 
-LATER = {("gateway", "processes"), ("engine", "kind")}
+LATER = {("engine", "kind")}
 """Only their default is accepted in this release (``config.relations``)."""
 
 KEYS = [

@@ -117,14 +117,6 @@ def test_what_cannot_be_bound_is_a_clear_error(
     assert remedy in err
 
 
-def test_uvloop_runs_it_but_not_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    factory = module.loop_factory()
-    assert factory is not None
-    assert factory.__module__.startswith("uvloop")
-    monkeypatch.setattr(sys, "platform", "win32")
-    assert module.loop_factory() is None
-
-
 # -- the command
 
 

@@ -43,6 +43,8 @@ ONE_FAULT = [
     ("[gateway]\nadvertise = 1", 2, "gateway.advertise", "text in quotes, not a whole number", ""),
     ('[gateway]\ngrace = "30"', 2, "gateway.grace", "must be a number, not text", ""),
     ("[gateway]\nprocesses = 1.5", 2, "gateway.processes", "a whole number, not a number", ""),
+    ("[gateway]\nprocesses = -1", 2, "gateway.processes", "greater than or equal to 0", ""),
+    ('[gateway]\nprocesses = "x"', 2, "gateway.processes", "must be a whole number", ""),
     ("[gateway]\nprocesses = true", 2, "gateway.processes", "not true or false", ""),
     ('[v1]\nremote = "yes"', 2, "v1.remote", "must be true or false, not text", ""),
     ("[v1]\nremote = 1979-05-27", 2, "v1.remote", "true or false, not a date or time", ""),
@@ -87,7 +89,6 @@ ONE_FAULT = [
     ('[state]\nurl = "redis://h"', 2, "state.url", '"redis:" comes with a later', "memory:"),
     ('[state]\nurl = "what"', 2, "state.url", "is no store", "memory:"),
     ('[engine]\nkind = "haproxy"', 2, "engine.kind", "later release", "embedded"),
-    ("[gateway]\nprocesses = 2", 2, "gateway.processes", "later release", "Write 1"),
     ('[manager]\nredis = "http://h"', 2, "manager.redis", "write redis:// or rediss://", ""),
     ('[manager]\nredis = "unix:r.sock"', 2, "manager.redis", "write unix:///run", ""),
     # what keys demand of each other

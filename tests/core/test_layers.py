@@ -27,6 +27,8 @@ def test_it_is_a_dictionary(first, steps):
         assert len(known) == len(expected)
         assert all((key in known) == (key in expected) for key in range(121))
         assert sorted(known.gone_in(layers)) == sorted(expected.keys() - model.keys())
+        new = {key for key, value in model.items() if expected.get(key) is not value}
+        assert set(known.new_in(layers)) == new
 
 
 def test_what_is_changed_keeps_its_place():

@@ -1,6 +1,10 @@
 """The counters of a circuit, and their two clocks."""
 
-from wsproxy.core.meter import Meter
+from uuid import UUID
+
+from wsproxy.core.meter import Carried, Meter, carried
+
+ID = UUID(int=1)
 
 
 def test_an_open_connection_moves_only_the_first_clock():
@@ -23,3 +27,16 @@ def test_the_count_never_drifts_below_zero():
     meter.connection_closed(1.0)
     meter.connection_opened(2.0)
     assert meter.connections == 1
+
+
+def test_what_another_process_counted_is_added():
+    before = Meter(requests=1, bytes_in=10, bytes_out=20, connections=2)
+    now = Meter(requests=4, bytes_in=11, bytes_out=25, connections=1, last_open=7.0)
+    more = carried(ID, before, now)
+    assert more == Carried(ID, 3, 1, 5, connections=1, last_open=7.0)
+
+    total = Meter(requests=10, connections=3, last_open=9.0, last_user_bytes=1.0)
+    total.add(more, -1)
+    assert total == Meter(13, 2, 1, 5, last_open=9.0, last_user_bytes=1.0)
+    total.add(Carried(ID, last_user_bytes=3.0), -9)
+    assert (total.connections, total.last_user_bytes) == (0, 3.0)

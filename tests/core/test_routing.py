@@ -124,3 +124,13 @@ def _one(found):
     circuits = list(found)
     assert len(circuits) <= 1
     return circuits[0] if circuits else None
+
+
+def test_what_is_new_is_what_came_or_changed():
+    one, two = circuit(1, port=1), circuit(2, port=2)
+    before = EMPTY.with_circuit(one)
+    changed = replace(one, open_to_public=True)
+    assert before.new_in(before) == ()
+    assert before.new_in(before.with_circuit(two)) == (two,)
+    assert before.new_in(before.with_circuit(changed)) == (changed,)
+    assert before.with_circuit(two).new_in(before) == ()

@@ -2,7 +2,17 @@
 
 import pytest
 
-from wsproxy.core.sharing import EARLY, PAUSES, WAITING, Load, choose, ended_early, pause, share
+from wsproxy.core.sharing import (
+    EARLY,
+    PAUSES,
+    WAITING,
+    Load,
+    choose,
+    ended_early,
+    pause,
+    remember,
+    share,
+)
 
 IDLE = Load(ready=True)
 
@@ -19,7 +29,7 @@ def busy(count: int) -> Load:
         ([busy(2), busy(1), busy(3)], 0, 1),
         ([Load(ready=False), busy(9)], 0, 1),
         ([Load(ready=False)], 0, None),
-        ([Load(ready=True, open=1, waiting=3), busy(3)], 0, 1),
+        ([Load(ready=True, open=3, waiting=3), busy(2)], 0, 1),
         ([Load(ready=True, waiting=WAITING), busy(9000)], 0, 1),
         ([Load(ready=True, waiting=WAITING)], 0, None),
     ],
@@ -39,6 +49,13 @@ def test_equals_take_turns():
 )
 def test_shares_are_rounded_up(limit, processes, each):
     assert share(limit, processes) == each
+
+
+def test_the_oldest_is_forgotten_and_news_make_young():
+    kept: dict[str, int] = {}
+    for key in "abac":
+        remember(kept, key, ord(key), 2)
+    assert list(kept) == ["a", "c"]
 
 
 def test_pauses_grow_while_processes_end_early_and_are_over_when_one_lived():

@@ -141,7 +141,7 @@ class ControlPart:
             traffic.configurations,
             callers,
             lambda: places,
-            traffic.listeners.alive,
+            traffic.host.alive,
             ControlRules(
                 endpoints=tuple(
                     one.rstrip("/") for one in (manager.endpoint, manager.webserver) if one

@@ -99,7 +99,7 @@ class Gateway:
         domain_ready = _Ready()
         domain_port = 0
         if settings.v2.enabled and settings.v2.domain:
-            domain_port = await self._bind(settings.v2.domain_bind, domain_ready)
+            domain_port = await self._bind_domain(settings.v2.domain_bind, domain_ready)
             domain = f"*{settings.v2.domain}:{domain_port}"
         advertised = domain_port if settings.v2.domain_bind.port == 0 else 0
         places = rules.v2_places(settings, base, advertised)
@@ -117,6 +117,7 @@ class Gateway:
         app = build(self.endpoints, self.control.policy(base))
         ready.factory = await self._front(self._api(app))
         admin_address = await self._serve_admin(gateway.admin_bind, oversight)
+        await self.traffic.spread(places)
         for version, watch in self._watches.items():
             self._tasks.start(watch.run(), f"sessions of {version}")
         self._tasks.start(self._tick(), "tick")
@@ -156,10 +157,12 @@ class Gateway:
         """``private``: plain, whatever [tls] says. The others offer HTTP/1 alone."""
         host = rules.bind_host(bind.host, bind.path)
         tls = None if private else self.traffic.tls.get(Alpn.HTTP1)
-        bound = await self.traffic.listeners.serve_site(host, bind.port, ready, tls=tls)
-        if isinstance(bound, Problem):
-            raise OSError(errno.EADDRINUSE, f"{bind}: {bound.msg}")
-        return bound
+        return _bound(
+            bind, await self.traffic.listeners.serve_site(host, bind.port, ready, tls=tls)
+        )
+
+    async def _bind_domain(self, bind: Bind, ready: "_Ready") -> int:
+        return _bound(bind, await self.traffic.serve_domain(bind.host, bind.port, ready))
 
     # what happens while it runs
 
@@ -213,9 +216,7 @@ class Gateway:
 
     def _watch_metrics(self) -> None:
         traffic = self.traffic
-        self.metrics.watch_totals(
-            lambda: len(traffic.table()), lambda: len(traffic.engine.open.clients)
-        )
+        self.metrics.watch_totals(lambda: len(traffic.table()), lambda: traffic.connections)
 
     # the end
 
@@ -223,7 +224,7 @@ class Gateway:
         """Stop accepting, let requests finish within ``grace``, then close."""
         self._draining = True
         grace = self._settings.gateway.grace
-        await asyncio.gather(self.traffic.listeners.drain(grace), self._close_apis())
+        await asyncio.gather(self.traffic.drain(grace), self._close_apis())
         await self.close()
 
     async def close(self) -> None:
@@ -255,6 +256,12 @@ class _Ready:
 class _NotYet(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         cast(asyncio.Transport, transport).abort()  # uvloop's is no subclass
+
+
+def _bound(bind: Bind, port: int | Problem) -> int:
+    if isinstance(port, Problem):
+        raise OSError(errno.EADDRINUSE, f"{bind}: {port.msg}")
+    return port
 
 
 def _shown(bind: Bind, base: str) -> str:

@@ -29,7 +29,7 @@ from wsproxy.data.rules import EngineRules
 from wsproxy.manager.handshake import HandshakeRules
 from wsproxy.manager.stream import StreamRules
 from wsproxy.net.connect import UNIX
-from wsproxy.net.machine import is_local
+from wsproxy.net.machine import cores, is_local
 
 API_OF_FALL_BACK = 9.0
 """The API version of the fall-back route: today's paths (protocol 3.1)."""
@@ -53,6 +53,11 @@ def _tls_context(settings: Settings, alpn: Alpn) -> ssl.SSLContext:
     context.set_alpn_protocols([alpn.value])
     context.load_cert_chain(settings.tls.certificate, settings.tls.key, NO_PASSWORD)
     return context
+
+
+def processes(settings: Settings) -> int:
+    """How many carry traffic; 1: the gateway's own process does."""
+    return settings.gateway.processes or cores()
 
 
 def engine_rules(settings: Settings, processes: int = 1) -> EngineRules:

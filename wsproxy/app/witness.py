@@ -1,6 +1,9 @@
 """What is done with how traffic went: metrics, the access log, signs that a container is gone."""
 
-from wsproxy.collector import Collector
+from collections.abc import Callable
+from typing import Protocol
+from uuid import UUID
+
 from wsproxy.core.circuit import Circuit, ThroughManager
 from wsproxy.core.failure import CONNECTING
 from wsproxy.core.routing import RouteTable
@@ -10,12 +13,27 @@ from wsproxy.observe.logs import Access, log_access, wants_access
 from wsproxy.observe.metrics import Metrics
 
 
+class Counting(Protocol):
+    """Counts (``observe``)."""
+
+    def exchange(self, version: str, status: int, seconds: float) -> None: ...
+    def tunnel(self, version: str) -> None: ...
+    def failure(self, kind: str, side: str) -> None: ...
+
+
+class Signs(Protocol):
+    """Hears whether circuits can be connected (``collector``)."""
+
+    def connected(self, circuit_id: UUID) -> None: ...
+    def connect_failed(self, circuit_id: UUID) -> None: ...
+
+
 class OutcomeWitness:
     """Called by the data plane; must be quick and must not raise."""
 
-    def __init__(self, metrics: Metrics, collector: Collector) -> None:
-        self._metrics = metrics
-        self._collector = collector
+    def __init__(self, counting: Counting, signs: Signs) -> None:
+        self._metrics = counting
+        self._collector = signs
 
     def __call__(self, outcome: Outcome) -> None:
         version = version_of(outcome)
@@ -56,10 +74,15 @@ class OutcomeWitness:
             )
         )
 
-    def table_changed(self, before: RouteTable, after: RouteTable) -> None:
-        """The route table was swapped."""
+
+def opened_in(metrics: Metrics) -> Callable[[RouteTable, RouteTable], None]:
+    """Counts circuits when they appear in the route table (a listener of ``state.feed``)."""
+
+    def swapped(before: RouteTable, after: RouteTable) -> None:
         for circuit in after.gone_in(before):
-            self._metrics.circuit_opened(circuit.protocol.value)
+            metrics.circuit_opened(circuit.protocol.value)
+
+    return swapped
 
 
 def version_of(outcome: Outcome) -> Version:

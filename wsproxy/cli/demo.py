@@ -13,9 +13,10 @@ import click
 
 from wsproxy import app
 from wsproxy.cli import output
-from wsproxy.cli.serve import Signals, loop_factory
+from wsproxy.cli.serve import Signals
 from wsproxy.client import Client, credentials
 from wsproxy.config.settings import Settings
+from wsproxy.net.loops import loop_factory
 from wsproxy.observe import logs
 from wsproxy.sim.jupyter import ContainerError
 from wsproxy.sim.stage import HOST, Stage, free_port, staged

@@ -9,7 +9,6 @@ import errno
 import importlib
 import logging
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from wsproxy.app import Addresses, serve
 from wsproxy.cli import output
 from wsproxy.cli.config import config_option, describe, load_or_exit
 from wsproxy.config.settings import Settings
+from wsproxy.net.loops import loop_factory as loop_factory
 from wsproxy.observe import logs
 
 EXIT_CUT = 130
@@ -37,8 +37,6 @@ _REMEDIES = {
 }
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
-
-LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 @click.command(name="serve")
@@ -81,14 +79,6 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     except (OSError, ValueError):
         log.warning("this process may open %d files only", soft)
-
-
-def loop_factory() -> LoopFactory | None:
-    """uvloop where it exists; None is the standard loop (Windows)."""
-    if sys.platform == "win32":
-        return None
-    factory: LoopFactory = importlib.import_module("uvloop").new_event_loop
-    return factory
 
 
 def announce(addresses: Addresses) -> None:

@@ -4,6 +4,7 @@ A rule yields ``(key path, problem, remedy)`` for what is wrong and looks at not
 and at the TLS files.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ Given = frozenset[KeyPath]
 def relations(settings: Settings, given: Given) -> Iterator[Fault]:
     """All faults between keys. ``given``: the key paths that somebody set."""
     yield from _later_releases(settings)
+    yield from _processes(settings)
     yield from _listening(settings)
     yield from _manager(settings)
     yield from _v2_secrets(settings, given)
@@ -39,9 +41,11 @@ def _later_releases(settings: Settings) -> Iterator[Fault]:
     if settings.engine.kind != "embedded":
         problem = f'"{settings.engine.kind}" comes with a later release'
         yield ("engine", "kind"), problem, 'Write "embedded"'
-    if settings.gateway.processes != 1:
-        problem = "several processes come with a later release"
-        yield ("gateway", "processes"), problem, "Write 1"
+
+
+def _processes(settings: Settings) -> Iterator[Fault]:
+    if settings.gateway.processes != 1 and os.name == "nt":
+        yield ("gateway", "processes"), "must be 1 on Windows", "Write 1"
 
 
 def _listening(settings: Settings) -> Iterator[Fault]:

@@ -88,7 +88,11 @@ class Gateway(Section):
     trusted_proxies: Networks = Field(
         default=(), description="Networks whose X-Forwarded-* and Forwarded headers are believed."
     )
-    processes: Count = Field(default=1, description="Worker processes. This release runs one.")
+    processes: Annotated[int, Field(ge=0)] = Field(
+        default=1,
+        description="Processes that carry the traffic of apps. 1: the gateway's own does. 0: one "
+        "for each core. Not on Windows.",
+    )
     grace: Seconds = Field(
         default=30.0,
         description="Seconds that running requests and tunnels get when the gateway stops.",

@@ -6,7 +6,7 @@ below, which both share; when the thin one has grown to the square root of it, a
 made.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Generic, TypeVar
 
 K = TypeVar("K")
@@ -74,6 +74,13 @@ class Layers(Mapping[K, V], Generic[K, V]):
             hidden = [k for k, v in other.items() if v is _NOTHING and mine.get(k) is not _NOTHING]
             return hidden + [k for k in mine.keys() - other.keys() if k in self and k not in later]
         return [key for key in self if key not in later]
+
+    def new_in(self, later: "Layers[K, V]") -> list[K]:
+        """The keys below which a later one has something else than this."""
+        keys: Iterable[K] = later
+        if self._below is later._below:
+            keys = [key for key in self._top.keys() | later._top.keys() if key in later]
+        return [key for key in keys if self.get(key) is not later[key]]
 
     def _changed(self, key: K, value: object, size: int) -> "Layers[K, V]":
         changed: Layers[K, V] = Layers.__new__(Layers)

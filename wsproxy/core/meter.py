@@ -5,6 +5,7 @@ that the user's side sent something. A notebook left open in a tab moves only th
 """
 
 from dataclasses import dataclass
+from uuid import UUID
 
 
 @dataclass(slots=True)
@@ -37,3 +38,38 @@ class Meter:
         """Move the first clock while a connection is open; called on a timer."""
         if self.connections:
             self.last_open = now
+
+    def add(self, carried: "Carried", connections: int) -> None:
+        """What another process counted; ``connections``: so many more are open there now."""
+        self.requests += carried.requests
+        self.bytes_in += carried.bytes_in
+        self.bytes_out += carried.bytes_out
+        self.connections = max(0, self.connections + connections)
+        self.last_open = max(self.last_open, carried.last_open)
+        self.last_user_bytes = max(self.last_user_bytes, carried.last_user_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a circuit carried since it was last told; ``connections`` are those open now."""
+
+    circuit_id: UUID
+    requests: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    connections: int = 0
+    last_open: float = 0.0
+    last_user_bytes: float = 0.0
+
+
+def carried(circuit_id: UUID, before: Meter, now: Meter) -> Carried:
+    """What was counted between two looks at a meter."""
+    return Carried(
+        circuit_id,
+        now.requests - before.requests,
+        now.bytes_in - before.bytes_in,
+        now.bytes_out - before.bytes_out,
+        now.connections,
+        now.last_open,
+        now.last_user_bytes,
+    )

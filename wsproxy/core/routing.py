@@ -88,6 +88,10 @@ class RouteTable:
         """What this table has and a later one has not."""
         return tuple(self._ids[circuit_id] for circuit_id in self._ids.gone_in(later._ids))
 
+    def new_in(self, later: "RouteTable") -> tuple[Circuit, ...]:
+        """What a later table has more, or in another form; in that form."""
+        return tuple(later._ids[circuit_id] for circuit_id in self._ids.new_in(later._ids))
+
     def with_circuit(self, circuit: Circuit, here: bool = True) -> "RouteTable":
         """The table with the circuit in its newest form."""
         known = self._ids.get(circuit.id)

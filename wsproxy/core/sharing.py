@@ -2,6 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 WAITING = 256
 """Connections that may wait in the way to one process before others get the next ones."""
@@ -15,7 +19,7 @@ EARLY = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One process: whether it serves, its open connections, and those on their way to it."""
+    """One process: whether it serves, and its connections; ``waiting`` of them are on their way."""
 
     ready: bool
     open: int = 0
@@ -30,7 +34,7 @@ def choose(loads: Sequence[Load], turn: int) -> int | None:
     count = len(loads)
     order = [(turn + step) % count for step in range(count)]
     able = [at for at in order if loads[at].ready and loads[at].waiting < WAITING]
-    return min(able, key=lambda at: loads[at].open + loads[at].waiting, default=None)
+    return min(able, key=lambda at: loads[at].open, default=None)
 
 
 def share(limit: int, processes: int) -> int:
@@ -50,3 +54,11 @@ def ended_early(before: int, lived: float) -> int:
 def pause(early: int) -> float:
     """Seconds to wait before the next one is started."""
     return PAUSES[min(early, len(PAUSES) - 1)]
+
+
+def remember(kept: dict[K, V], key: K, value: V, most: int) -> None:
+    """Keep the newest ``most`` entries. Whoever does the same with the same keys keeps the same."""
+    kept.pop(key, None)
+    kept[key] = value
+    if len(kept) > most:
+        del kept[next(iter(kept))]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from uuid import UUID
 
-from wsproxy.core.meter import Meter
+from wsproxy.core.meter import Carried, Meter
 
 
 class Activity:
@@ -37,6 +37,11 @@ class Activity:
             self._ended_in += meter.bytes_in
             self._ended_out += meter.bytes_out
         return meter
+
+    def late(self, carried: Carried) -> None:
+        """Count what a circuit carried that has ended already."""
+        self._ended_in += carried.bytes_in
+        self._ended_out += carried.bytes_out
 
     def carried(self) -> tuple[int, int]:
         """All bytes to apps and to clients since the start, ended circuits included."""

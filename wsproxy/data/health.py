@@ -3,7 +3,9 @@
 Only memory and look-ups; ``core.selection`` and ``core.healthcheck`` decide, ``data.checks`` looks.
 """
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
 from uuid import UUID
 
 from wsproxy.core.circuit import Circuit, Direct, Route
@@ -29,6 +31,17 @@ CheckKey = tuple[UUID, Hashable]
 def check_key(circuit: Circuit, route: Route) -> CheckKey:
     """Each endpoint has checks of its own, also where two share a container."""
     return (circuit.id, key_of(route))
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What has changed for routes; None: nothing is known of it any more."""
+
+    health: tuple[tuple[Hashable, Health | None], ...] = ()
+    verdicts: tuple[tuple[CheckKey, Verdict | None], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.health or self.verdicts)
 
 
 class Routes:
@@ -68,14 +81,21 @@ class Routes:
         """Count what the app's side did; a client that leaves proves nothing (observed 7)."""
         for route, failure in outcome.failures:
             if counts_against_route(failure):
-                key = key_of(route)
-                self._health[key] = failed(self._health.get(key, _UNKNOWN), self._clock())
+                self.failed(key_of(route))
         if not self._health:
             return
         if outcome.route is not None and outcome.failure is None and outcome.status:
-            self._health.pop(key_of(outcome.route), None)
+            self.worked(key_of(outcome.route))
         if len(self._health) > _MOST_FAILING:
             self._health.pop(next(iter(self._health)))
+
+    def failed(self, key: Hashable) -> None:
+        """A request met a failure of the app's side."""
+        self._health[key] = failed(self._health.get(key, _UNKNOWN), self._clock())
+
+    def worked(self, key: Hashable) -> None:
+        """A request went well."""
+        self._health.pop(key, None)
 
     # for the checks
 
@@ -113,3 +133,44 @@ class Routes:
         """Forget the checks of routes that are gone."""
         for key in [key for key in self._checked if key not in living]:
             del self._checked[key]
+
+    # between processes
+
+    def known(self) -> "Known":
+        """All that is known now."""
+        verdicts = {key: known.verdict for key, known in self._checked.items()}
+        return Known(dict(self._health), verdicts)
+
+    def learn(self, news: "News") -> None:
+        """What another process knows better."""
+        for key, health in news.health:
+            if health is None:
+                self._health.pop(key, None)
+            else:
+                self._health[key] = health
+        for check, verdict in news.verdicts:
+            if verdict is None:
+                self._checked.pop(check, None)
+            else:
+                self._checked[check] = Checked(self._clock(), verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the routes that somebody complained about, and what checks say."""
+
+    health: Mapping[Hashable, Health] = field(default_factory=dict)
+    verdicts: Mapping[CheckKey, Verdict] = field(default_factory=dict)
+
+    def since(self, before: "Known") -> News:
+        """What is new."""
+        return News(_changes(before.health, self.health), _changes(before.verdicts, self.verdicts))
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _changes(before: Mapping[K, V], now: Mapping[K, V]) -> tuple[tuple[K, V | None], ...]:
+    gone: list[tuple[K, V | None]] = [(key, None) for key in before if key not in now]
+    return (*gone, *((key, value) for key, value in now.items() if before.get(key) != value))

@@ -21,6 +21,7 @@ from wsproxy.data.draining import drain
 from wsproxy.data.engine import Engine, key_of
 from wsproxy.net.binding import BACKLOG, PortTaken, listen
 from wsproxy.net.connect import UNIX, Factory
+from wsproxy.net.sockets import accepts
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class _Port:
     @property
     def alive(self) -> bool:
         """Whether the kernel still accepts connections on every socket."""
-        return all(_accepts(sock) for sock in self.sockets) and all(
+        return all(accepts(sock) for sock in self.sockets) and all(
             server.is_serving() for server in self.servers
         )
 
@@ -59,15 +60,6 @@ class _Port:
         """Accept no more."""
         for server in self.servers:
             server.close()
-
-
-def _accepts(sock: socket.socket) -> bool:
-    if sock.fileno() < 0:
-        return False
-    try:
-        return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
-    except OSError:
-        return False
 
 
 class Listeners:

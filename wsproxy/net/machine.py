@@ -1,5 +1,6 @@
 """What belongs to this machine."""
 
+import os
 import socket
 from ipaddress import IPv4Address, IPv6Address
 
@@ -17,3 +18,10 @@ def is_local(address: IPv4Address | IPv6Address) -> bool:
     except OSError:
         return False
     return True
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -30,6 +30,16 @@ def tune(transport: asyncio.BaseTransport) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
 
 
+def accepts(sock: socket.socket) -> bool:
+    """Whether the kernel accepts connections on a bound socket."""
+    if sock.fileno() < 0:
+        return False
+    try:
+        return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    except OSError:
+        return False
+
+
 def finish(transport: asyncio.Transport) -> None:
     """End our direction, where the transport can; what was written still leaves.
 

@@ -20,6 +20,7 @@ from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from wsproxy import __version__
+from wsproxy.core.counted import Counted
 from wsproxy.observe.tally import SECONDS, SECONDS_TEXT, TALLIED, Tally
 
 Rows = Mapping[str, tuple[str, tuple[str, ...]]]
@@ -63,6 +64,7 @@ class Metrics:
         tally = Tally()
         registry.register(tally)
         self.exchange = tally.exchange
+        self._tally = tally
         self._gauges["wsproxy_info"].labels(__version__).set(1)
 
     def tunnel(self, version: str) -> None:
@@ -72,6 +74,14 @@ class Metrics:
     def failure(self, kind: str, side: str) -> None:
         """Something failed; the names of ``core.failure``."""
         self._counters["wsproxy_failures"].labels(kind, side).inc()
+
+    def add(self, counted: Counted) -> None:
+        """What a process counted that shares this gateway's work."""
+        self._tally.add(counted.exchanges)
+        for version, count in counted.tunnels:
+            self._counters["wsproxy_tunnels"].labels(version).inc(count)
+        for kind, side, count in counted.failures:
+            self._counters["wsproxy_failures"].labels(kind, side).inc(count)
 
     def probe(self, reason: str) -> None:
         """A group's address was asked; the code of the version report, statuses by class."""

@@ -12,6 +12,8 @@ from prometheus_client import Metric
 from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from wsproxy.core.counted import Exchanges
+
 DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 """Bucket limits in seconds."""
 
@@ -44,6 +46,22 @@ class Tally(Collector):
         self._ended[key] = self._ended.get(key, 0) + 1
         self._buckets[bisect_left(DURATIONS, seconds)] += 1
         self._seconds += seconds
+
+    def drain(self) -> Exchanges:
+        """Everything counted so far; from now on counting begins anew."""
+        ended = tuple((*key, count) for key, count in self._ended.items())
+        counted = Exchanges(ended, tuple(self._buckets), round(self._seconds * 1e6))
+        self._ended, self._buckets, self._seconds = {}, [0] * len(self._buckets), 0.0
+        return counted
+
+    def add(self, counted: Exchanges) -> None:
+        """What another one counted."""
+        for version, status, count in counted.ended:
+            key = (version, status)
+            self._ended[key] = self._ended.get(key, 0) + count
+        for bucket, count in enumerate(counted.buckets):
+            self._buckets[bucket] += count
+        self._seconds += counted.microseconds / 1e6
 
     def collect(self) -> Iterator[Metric]:
         text, labels = TALLIED[EXCHANGES]

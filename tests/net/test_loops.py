@@ -1,0 +1,15 @@
+"""The event loop of a process."""
+
+import sys
+
+import pytest
+
+from wsproxy.net import loops as module
+
+
+def test_uvloop_runs_it_but_not_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    factory = module.loop_factory()
+    assert factory is not None
+    assert factory.__module__.startswith("uvloop")
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert module.loop_factory() is None
