@@ -7,7 +7,9 @@ machine's.
 
 import os
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +18,7 @@ from rich.console import Console
 
 from benchmarks import report, save, wrk
 from benchmarks.bench import Found, Plan
+from benchmarks.ends.calls import Wrong
 from benchmarks.goals import GOALS, Row, Verdict
 from benchmarks.machine import Cores, cores, raise_file_limit
 from benchmarks.works import WORKS
@@ -46,7 +49,7 @@ def main(
     """Measure. Exit codes: 0, 1 for wrong answers (or, with --strict, a number missed)."""
     if sys.platform != "linux" or wrk.found() is None:
         raise click.ClickException("this needs Linux and wrk: python -m benchmarks.install")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     with TemporaryDirectory(prefix="wsproxy-bench-") as folder:
         plan = Plan(
             folder=Path(folder),
@@ -72,7 +75,12 @@ def _measure(console: Console, plan: Plan, names: Sequence[str]) -> list[Found]:
     for name in names:
         folder = plan.folder / name
         folder.mkdir()
-        found = WORKS[name](Plan(**{**vars(plan), "folder": folder}))
+        began = time.monotonic()
+        try:
+            found = WORKS[name](replace(plan, folder=folder))
+        except (Wrong, OSError, SystemExit) as error:  # the other works go on
+            found = Found(name, name, wrong=[str(error)])
+        found.notes.append(f"took {time.monotonic() - began:.0f} s")
         report.show(console, found)
         every.append(found)
     return every

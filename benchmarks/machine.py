@@ -23,6 +23,7 @@ class Cores:
     """Who runs where. ``load`` and ``proxy`` are core numbers, None for "anywhere"."""
 
     def __init__(self, found: list[int]) -> None:
+        self.all = tuple(found)
         self.load = found[0] if len(found) > 1 else None
         self.proxy = found[1] if len(found) > 1 else None
 
@@ -32,9 +33,15 @@ class Cores:
         return f"load and backend on core {self.load}, the proxy on core {self.proxy}"
 
 
-def pinned_to(core: int | None) -> Callable[[], None] | None:
-    """What a child does before it starts, to stay on that core with all its threads."""
-    return None if core is None else lambda: os.sched_setaffinity(0, {core})
+Core = int | tuple[int, ...] | None
+
+
+def pinned_to(core: Core) -> Callable[[], None] | None:
+    """What a child does before it starts, to stay there with all its threads."""
+    if core is None:
+        return None
+    where = {core} if isinstance(core, int) else set(core)
+    return lambda: os.sched_setaffinity(0, where)
 
 
 def family(pid: int) -> Iterator[int]:

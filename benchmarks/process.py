@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.machine import cpu_of, descriptors_of, memory_of, pinned_to
+from benchmarks.machine import Core, cpu_of, descriptors_of, memory_of, pinned_to
 
 STARTING = 30.0
 """Seconds for a process to listen."""
@@ -62,7 +62,7 @@ class Running:
 
 @contextmanager
 def process(
-    arguments: Sequence[object], core: int | None = None, log: Path | None = None
+    arguments: Sequence[object], core: Core = None, log: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A child that is ended with the block. What it says to stderr goes to ``log``."""
     with open(log or "/dev/null", "ab") as errors:
@@ -88,7 +88,7 @@ def process(
 
 
 @contextmanager
-def module(name: str, *arguments: object, core: int | None = None) -> Iterator[tuple[int, str]]:
+def module(name: str, *arguments: object, core: Core = None) -> Iterator[tuple[int, str]]:
     """A Python module of this package that prints one line when it is ready; pid and the line."""
     command = [sys.executable, "-m", name, *map(str, arguments)]
     with process(command, core) as child:

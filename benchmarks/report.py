@@ -63,6 +63,8 @@ def _bound(goal: Goal, value: float) -> str:
 def show(console: Console, found: Found) -> None:
     if found.measured:
         console.print(work_table(found))
+    else:
+        console.print(f"[italic]{found.title} ({found.work})[/italic]", highlight=False)
     for note in found.notes:
         console.print(f"  {note}", highlight=False, markup=False)
     for wrong in found.wrong:

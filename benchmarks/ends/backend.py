@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.machine import Core
 from benchmarks.process import Running, free_port, process, wait_for
 
 SMALL = b"x" * 128
@@ -53,7 +54,7 @@ def write_files(folder: Path, gib: int) -> None:
 
 
 @contextmanager
-def backend(folder: Path, core: int | None, files: int = 4096) -> Iterator[Running]:
+def backend(folder: Path, core: Core, files: int = 4096) -> Iterator[Running]:
     """``direct`` in the tables. Raises ``SystemExit`` where nginx is not installed."""
     program = nginx()
     if program is None:

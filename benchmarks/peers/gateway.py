@@ -2,10 +2,12 @@
 
 import http.client
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from tempfile import NamedTemporaryFile
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -38,6 +40,16 @@ idle = 600.0
 COMMAND = "from wsproxy.cli.main import main; main()"
 
 
+def accepts(more: str) -> bool:
+    """Whether this release takes these lines of ``[gateway]``."""
+    text = f"[gateway]\n{more}\n"
+    with NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write(text)
+        file.flush()
+        checking = [sys.executable, "-c", COMMAND, "serve", "--check", "-c", file.name]
+        return subprocess.run(checking, capture_output=True).returncode == 0
+
+
 @dataclass(frozen=True)
 class Circuit:
     """An app that was opened: where it is, what admits to it, what closes it."""
@@ -61,9 +73,9 @@ def running(setting: Setting, more: str = "", name: str = "wsproxy") -> Iterator
 
 
 @contextmanager
-def start(setting: Setting) -> Iterator[Running]:
+def start(setting: Setting, more: str = "", name: str = "wsproxy") -> Iterator[Running]:
     """The gateway with one circuit that leads to the app."""
-    with running(setting) as gateway:
+    with running(setting, more, name) as gateway:
         with Control(gateway) as control:
             circuit = control.open(setting.app)
         yield replace(gateway, port=circuit.port, cookie=circuit.cookie)

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.machine import Core
 from benchmarks.process import Running
 
 CACHE = Path(__file__).resolve().parents[1] / ".cache"
@@ -18,7 +19,7 @@ class Setting:
 
     folder: Path
     app: int
-    core: int | None = None
+    core: Core = None
     files: int = 4096
 
 

@@ -18,11 +18,10 @@ GIB = 1024
 
 def mib(plan: Plan) -> Found:
     found = Found("mib", "1 MiB bodies", "GB", "CPU s/GB")
+    names = ("wsproxy", "nginx") if plan.quick else ("wsproxy", "nginx", "haproxy", "aiohttp")
     with backend(plan.folder, plan.cores.load) as direct:
         _files(plan, 1)
-        with started(
-            plan, found, direct.port, ("wsproxy", "nginx", "haproxy", "aiohttp")
-        ) as proxies:
+        with started(plan, found, direct.port, names) as proxies:
             one = partial(
                 small.measure,
                 seconds=plan.seconds,

@@ -20,7 +20,9 @@ def run(plan: Plan) -> Found:
         backend(plan.folder, plan.cores.load) as direct,
         started(plan, found, direct.port, ("wsproxy", "nginx")) as proxies,
     ):
-        ours = proxies[0]
+        ours = next((proxy for proxy in proxies if proxy.name == "wsproxy"), None)
+        if ours is None:
+            raise Wrong("the gateway does not start")
         full = wrk.run(ours, PATH, max(WARM_UP, plan.seconds), CONNECTIONS)
         half = full.requests / full.seconds / 2
         targets = [direct, *proxies]

@@ -13,9 +13,12 @@ from benchmarks.peers import gateway
 from benchmarks.peers.gateway import Circuit, Control
 from benchmarks.process import Running
 from benchmarks.works.small import PATH
+from wsproxy.state.memory import HISTORY
 
 WARM_UP = 200
 """Opens and closes before the start is looked at: what a process keeps anyway is kept by then."""
+
+KEPT = "in the second half; a token and a tombstone are kept for a day"
 
 SETTLE = 10.0
 """Seconds for the last connections to go."""
@@ -56,13 +59,19 @@ def churn(plan: Plan) -> Found:
             files, memory = _settled(running, None)
             with _Traffic(running) as traffic:
                 plan.say(f"churn: {count} opens and closes")
-                _opens_and_closes(control, running, direct.port, count)
-            after_files, after_memory = _settled(running, files)
+                _opens_and_closes(control, running, direct.port, count // 2)
+                half = running.memory()
+                _opens_and_closes(control, running, direct.port, count - count // 2)
+            after_files, after = _settled(running, files)
     found.notes.append(f"{traffic.requests:,} requests of others meanwhile")
     found.wrong += traffic.wrong
     found.add("churn-faults", traffic.faults)
     found.add("churn-files", max(0, after_files - files))
-    found.add("churn-memory", (after_memory - memory) / count / 1000)
+    found.notes.append(f"memory: {memory:,} bytes before, {half:,} half way, {after:,} after")
+    if count // 2 >= HISTORY:
+        found.add("churn-memory", (after - half) / (count - count // 2) / 1000, KEPT)
+    else:
+        found.add("churn-memory", None, "only in the full run: the last 4096 changes are kept")
     return found
 
 

@@ -17,7 +17,7 @@ GB = 1e9
 
 def small(plan: Plan) -> Found:
     found = Found("ws-small", "WebSocket, 1 KiB there and back", "messages", "CPU µs/message", 1e6)
-    names = ("wsproxy", "nginx", "haproxy", "caddy", "chp")
+    names = ("wsproxy", "nginx", "haproxy", *(() if plan.quick else ("caddy", "chp")))
     with module("benchmarks.ends.echo", core=plan.cores.load) as (pid, port):
         with started(plan, found, int(port), names) as proxies:
             one = partial(
