@@ -36,11 +36,16 @@ class Collector:
         self._period = period
         self._clock = clock
         self._troubles: dict[UUID, Trouble] = {}
+        self._on_trouble: Callable[[Circuit], None] = lambda circuit: None
         self._tasks = Tasks("collector")
 
     @property
     def rules(self) -> CollectionRules:
         return self._rules
+
+    def on_trouble(self, tell: Callable[[Circuit], None]) -> None:
+        """``tell`` is called for every failed connection: its session may have ended."""
+        self._on_trouble = tell
 
     def connected(self, circuit_id: UUID) -> None:
         """Some route of the circuit was connected."""
@@ -49,7 +54,9 @@ class Collector:
 
     def connect_failed(self, circuit_id: UUID) -> None:
         """No route of the circuit could be connected."""
-        if circuit_id in self._circuits.table:
+        circuit = self._circuits.table.by_id(circuit_id)
+        if circuit is not None:
+            self._on_trouble(circuit)
             trouble = self._troubles.get(circuit_id, NO_TROUBLE)
             self._troubles[circuit_id] = trouble.and_another(self._clock())
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.apps import answering, eventually, raw_app
+from tests.support.apps import answering, eventually, raw_app, raw_client, unused_port
 from tests.support.installations import NO_SESSION, ONE, SECRETS, SmallManager, small_manager
 from tests.support.node import Node, OpenApp, node, settings
 from wsproxy.core.wire import Version
@@ -69,6 +69,35 @@ async def test_a_session_that_was_shown_once_and_is_not_any_more_has_ended():
         manager.override = lambda method, path: NO_SESSION
         await gateway.gateway.sessions_ended()
         assert not len(gateway.gateway.traffic.table())
+
+
+@pytest.mark.parametrize("protocol", ["http", "tcp"])
+@pytest.mark.parametrize("alive", [True, False])
+async def test_a_container_that_cannot_be_connected_makes_us_ask(protocol, alive):
+    """A session that is alive keeps its circuit: the container may be starting."""
+    async with small_manager() as manager:
+        keys = {"endpoint": manager.url, "access-key": "AKUSER", "secret-key": SECRETS["AKUSER"]}
+        async with node(settings(manager=keys)) as gateway:
+            session = {"id": ONE, "access_key": "AKUSER"}
+            port = await unused_port()
+            body = {"kernel_host": "127.0.0.1", "kernel_port": port, "session": session}
+            token = (await gateway.ask("POST", "/v2/conf", json=body)).json["token"]
+            found = await gateway.auth(token, ONE, app="app", protocol=protocol)
+            page = await gateway.get(found["redirect_url"])
+            await eventually(lambda: not gateway.gateway.control.asking, "it is known")
+            (circuit,) = gateway.gateway.traffic.circuits.find(ONE)
+            if not alive:
+                del manager.sessions[ONE]
+            asked = len(manager.targets())
+            cookie = page.headers.get("Set-Cookie", "").partition(";")[0].encode()
+            assert circuit.port is not None
+            async with raw_client(circuit.port) as client:
+                await client.send(b"GET / HTTP/1.1\r\nHost: x\r\nCookie: " + cookie + b"\r\n\r\n")
+                await eventually(lambda: len(manager.targets()) > asked, "the manager was asked")
+            circuits = gateway.gateway.traffic.circuits
+            if not alive:
+                await eventually(lambda: not circuits.find(ONE), "the circuit to go")
+            assert bool(circuits.find(ONE)) is alive
 
 
 async def test_it_is_asked_when_an_app_is_announced():

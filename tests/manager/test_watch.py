@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from tests.support.apps import eventually
-from wsproxy.manager.watch import AT_ONCE, OthersSessions, SessionWatch, WatchRules
+from wsproxy.manager.watch import AT_ONCE, MOST_DOUBTED, OthersSessions, SessionWatch, WatchRules
 
 
 class World:
@@ -72,6 +72,25 @@ async def test_it_looks_again_and_again():
         await world.watch("ended", rules=WatchRules(interval=60.0), sleep=sleep).run()
     assert pauses == [60.0, 60.0, 60.0]
     assert len(world.closed) == 2
+
+
+async def test_a_session_that_is_doubted_is_asked_about_at_once_but_not_all_the_time():
+    now = [0.0]
+    world = World({"ended": False, "alive": True})
+    watch = world.watch(clock=lambda: now[0])
+    asking = watch.doubt("c", "alive")
+    assert asking is not None and await asking is False
+    assert watch.doubt("c", "alive") is None
+    other = watch.doubt("c", "ended")
+    assert other is not None and await other is True
+    assert world.closed == [("c", "ended")]
+    now[0] += WatchRules().doubt
+    for number in range(MOST_DOUBTED + 1):
+        again = watch.doubt("c", f"s{number}")
+        assert again is not None and await again is False
+    again = watch.doubt("c", "s0")  # forgotten: bounded
+    assert again is not None
+    again.close()
 
 
 async def test_a_question_that_hangs_does_not_hold_up_the_others():

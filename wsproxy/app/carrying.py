@@ -39,6 +39,8 @@ class Witness(Protocol):
 
     def connection_left(self, circuit: Circuit, seconds: float) -> None: ...
 
+    def connection_tried(self, circuit: Circuit, connected: bool) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -80,6 +82,7 @@ class Carrying:
             self.engine.tasks,
             per_client=engine_rules.per_client,
             left=self._left,
+            tried=self._tried,
         )
         self._v1_plane = self._plane
         if not settings.v1.remote:  # all clients have one address: it is no measure
@@ -104,6 +107,9 @@ class Carrying:
 
     def _left(self, circuit: Circuit, seconds: float) -> None:
         self._beginning()[1].connection_left(circuit, seconds)
+
+    def _tried(self, circuit: Circuit, connected: bool) -> None:
+        self._beginning()[1].connection_tried(circuit, connected)
 
     def _rules(self) -> SiteRules:
         settings, (places, _) = self._settings, self._beginning()

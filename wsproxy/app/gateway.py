@@ -22,7 +22,7 @@ from wsproxy.app.oversight import Oversight
 from wsproxy.app.traffic import Traffic
 from wsproxy.config.settings import Settings
 from wsproxy.config.values import Bind, bracketed
-from wsproxy.core.circuit import Alpn, CloseReason, Mode
+from wsproxy.core.circuit import Alpn, Circuit, CloseReason, Mode
 from wsproxy.core.cors import Origins
 from wsproxy.core.front import is_id
 from wsproxy.core.problem import Problem
@@ -120,6 +120,7 @@ class Gateway:
         await self.traffic.spread(places)
         for version, watch in self._watches.items():
             self._tasks.start(watch.run(), f"sessions of {version}")
+        self.traffic.collector.on_trouble(self._doubt)
         self._tasks.start(self._tick(), "tick")
         self._notices.start()
         self._watch_metrics()
@@ -184,6 +185,16 @@ class Gateway:
         """Ask now which sessions have ended; else it is asked once a minute."""
         for watch in self._watches.values():
             await watch.look()
+
+    def _doubt(self, circuit: Circuit) -> None:
+        """Its container cannot be connected: ask at once whether the session has ended.
+
+        v1 circuits learn it on their way through the manager.
+        """
+        if circuit.version is Version.V2 and circuit.mode is Mode.INTERACTIVE:
+            asking = self._watches[Version.V2].doubt(circuit.owner, circuit.session_id)
+            if asking is not None:
+                self._tasks.start(asking, "session doubted")
 
     def _watch(self, version: Version, exists: Exists) -> SessionWatch:
         circuits = self.traffic.circuits

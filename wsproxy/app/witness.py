@@ -58,6 +58,11 @@ class OutcomeWitness:
         elif outcome.route is not None:
             self._collector.connected(circuit_id)
 
+    def connection_tried(self, circuit: Circuit, connected: bool) -> None:
+        """Whether a connection of a TCP app found its way there."""
+        note = self._collector.connected if connected else self._collector.connect_failed
+        note(circuit.id)
+
     def connection_left(self, circuit: Circuit, seconds: float) -> None:
         """A connection of a TCP app, or of a v1 listener, has ended."""
         self._metrics.tunnel(circuit.version.value)

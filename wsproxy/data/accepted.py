@@ -53,6 +53,7 @@ class Plane:
     wall: Callable[[], float] = time.time
     per_client: int = 0
     left: Callable[[Circuit, float], None] | None = None  # one has ended; seconds it lasted
+    tried: Callable[[Circuit, bool], None] | None = None  # whether its app could be connected
 
 
 class Accepted(asyncio.Protocol):

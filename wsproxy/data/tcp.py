@@ -38,9 +38,17 @@ class TcpConnection(Accepted):
 
     async def serve(self) -> None:
         for route in in_order(self.circuit.routes, _good, random.random):
-            if self.gone or await self._reach(route):
+            if self.gone:
                 return
+            if await self._reach(route):
+                self._tried(True)
+                return
+        self._tried(False)
         close(self.transport)
+
+    def _tried(self, connected: bool) -> None:
+        if self.plane.tried is not None:
+            self.plane.tried(self.circuit, connected)
 
     async def _reach(self, route: Route) -> bool:
         held = Held()

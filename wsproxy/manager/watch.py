@@ -7,11 +7,14 @@ session has ended.
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
+
+MOST_DOUBTED = 1000
 
 AT_ONCE = 8
 """Sessions that a manager is asked about at the same time."""
@@ -22,10 +25,11 @@ Exists = Callable[[str, str], Awaitable[bool | None]]
 
 @dataclass(frozen=True, slots=True)
 class WatchRules:
-    """Seconds between rounds, and for one question."""
+    """Seconds between rounds, for one question, and until a session is doubted again."""
 
     interval: float = 60.0
     deadline: float = 5.0
+    doubt: float = 10.0
 
 
 class SessionWatch:
@@ -38,12 +42,15 @@ class SessionWatch:
         gone: Callable[[str, str], Awaitable[object]],
         rules: WatchRules | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sessions = sessions
         self._exists = exists
         self._gone = gone
         self._rules = rules or WatchRules()
         self._sleep = sleep
+        self._clock = clock
+        self._doubted: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
@@ -61,13 +68,26 @@ class SessionWatch:
 
     async def _look(self, waiting: Iterator[tuple[str, str]]) -> int:
         """Take from those that wait, until none is left."""
-        gone = 0
-        for owner, session in waiting:
-            if await self._ask(owner, session) is False:
-                log.info("session %s has ended: its circuits go", session)
-                await self._gone(owner, session)
-                gone += 1
-        return gone
+        return sum([await self._look_at(owner, session) for owner, session in waiting])
+
+    async def _look_at(self, owner: str, session: str) -> bool:
+        """Whether it had gone."""
+        if await self._ask(owner, session) is not False:
+            return False
+        log.info("session %s has ended: its circuits go", session)
+        await self._gone(owner, session)
+        return True
+
+    def doubt(self, owner: str, session: str) -> Coroutine[None, None, bool] | None:
+        """Ask about one session out of turn; None when that was done a moment ago."""
+        now, key = self._clock(), (owner, session)
+        if now < self._doubted.get(key, now):
+            return None
+        self._doubted[key] = now + self._rules.doubt
+        self._doubted.move_to_end(key)
+        while len(self._doubted) > MOST_DOUBTED:
+            self._doubted.popitem(last=False)
+        return self._look_at(owner, session)
 
     async def _ask(self, owner: str, session: str) -> bool | None:
         try:
