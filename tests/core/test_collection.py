@@ -71,6 +71,7 @@ def test_use_is_what_the_meter_says_or_that_it_was_opened_again():
     assert use_of(None, 7.0, GONE) == Use(0, 7.0, GONE)
     assert use_of(Meter(connections=2, last_open=9.0), 7.0, NO_TROUBLE) == Use(2, 9.0)
     assert use_of(Meter(last_open=5.0), 7.0, NO_TROUBLE) == Use(0, 7.0)
+    assert use_of(Meter(last_open=5.0, last_arrival=8.0), 7.0, NO_TROUBLE) == Use(0, 8.0)
 
 
 def test_failures_in_a_row_keep_the_time_of_the_first():

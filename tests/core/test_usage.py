@@ -36,6 +36,7 @@ def test_afterwards_its_end_counts():
     [
         (None, None),
         (Meter(), None),
+        (Meter(last_arrival=60.0), None),
         (Meter(requests=2, last_open=50.7), Told(50, 2)),
         (Meter(connections=1, last_open=99.0, last_user_bytes=3.0), Told(100, 0)),
     ],

@@ -35,8 +35,9 @@ async def redis(monkeypatch):
 
 
 @contextlib.asynccontextmanager
-async def beside(redis: RedisServer, **manager: object) -> AsyncIterator[Node]:
-    async with node(settings(manager={"redis": redis.url, **manager})) as gateway:
+async def beside(redis: RedisServer, processes: int = 1, **manager: object) -> AsyncIterator[Node]:
+    config = settings(gateway={"processes": processes}, manager={"redis": redis.url, **manager})
+    async with node(config) as gateway:
         yield gateway
 
 
@@ -50,10 +51,11 @@ async def later(redis: RedisServer, key: str, before: str | None = None) -> str:
     raise AssertionError(f"{key} is still {before}")
 
 
-async def test_a_request_and_an_open_tunnel_are_use(redis):
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_a_request_and_an_open_tunnel_are_use(redis, processes):
     session = str(uuid4())
     last = f"session.{session}.last_access"
-    async with raw_app(answering()) as app, beside(redis) as gateway:
+    async with raw_app(answering()) as app, beside(redis, processes) as gateway:
         opened = await gateway.open(app.port, session)
         assert await redis.keys() == set()  # opening it is no use yet
         answer = await gateway.get(opened.url + "/", headers={"Cookie": opened.cookie})
@@ -72,9 +74,10 @@ async def test_a_request_and_an_open_tunnel_are_use(redis):
         assert int(first) < int(second) < int(third)
 
 
-async def test_a_refused_visitor_is_no_use(redis):
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_a_refused_visitor_is_no_use(redis, processes):
     session = str(uuid4())
-    async with raw_app(answering()) as app, beside(redis) as gateway:
+    async with raw_app(answering()) as app, beside(redis, processes) as gateway:
         opened = await gateway.open(app.port, session)
         assert (await gateway.get(opened.url + "/")).status == 401
         other = await gateway.open(app.port)

@@ -82,9 +82,12 @@ class Gathering:
         self._activity.drop(circuit_id)
 
     def arrived(self, circuit_id: UUID, now: float) -> None:
-        """A connection goes to a worker: the circuit is in use before the worker says so."""
+        """A connection goes to a worker: the circuit stays until the worker says what came of it.
+
+        No use yet: the visitor may be refused there.
+        """
         meter = self._activity.meter(circuit_id)
-        meter.last_open = max(meter.last_open, now)
+        meter.last_arrival = max(meter.last_arrival, now)
 
     def lost(self, connections: Connections, now: float) -> None:
         """A worker has died, and its connections with it."""

@@ -50,7 +50,8 @@ def use_of(meter: Meter | None, asked_at: float, trouble: Trouble) -> Use:
     """``meter`` is None for a circuit that carried nothing yet."""
     if meter is None:
         return Use(last_use=asked_at, trouble=trouble)
-    return Use(meter.connections, max(meter.last_open, asked_at), trouble)
+    last = max(meter.last_open, meter.last_arrival, asked_at)
+    return Use(meter.connections, last, trouble)
 
 
 def verdict(circuit: Circuit, use: Use, now: float, rules: CollectionRules) -> CloseReason | None:

@@ -23,6 +23,7 @@ class Meter:
     opened_at: float = 0.0
     last_open: float = 0.0
     last_user_bytes: float = 0.0
+    last_arrival: float = 0.0  # of a connection that another process has yet to admit
 
     def connection_opened(self, now: float) -> None:
         """One more connection is open."""
