@@ -1,5 +1,6 @@
 """The event loop of a process."""
 
+import gc
 import sys
 
 import pytest
@@ -13,3 +14,14 @@ def test_uvloop_runs_it_but_not_on_windows(monkeypatch: pytest.MonkeyPatch) -> N
     assert factory.__module__.startswith("uvloop")
     monkeypatch.setattr(sys, "platform", "win32")
     assert module.loop_factory() is None
+
+
+def test_a_server_searches_less_for_cycles() -> None:
+    before = gc.get_threshold()
+    try:
+        module.search_less()
+        assert gc.get_threshold() == module.THRESHOLDS
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)

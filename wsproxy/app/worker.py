@@ -41,7 +41,7 @@ from wsproxy.data.health import News
 from wsproxy.data.ledger import Ledger, Signs, TellingRoutes
 from wsproxy.manager.configurations import MOST
 from wsproxy.net.channel import Channel
-from wsproxy.net.loops import loop_factory
+from wsproxy.net.loops import loop_factory, search_less
 from wsproxy.net.tasks import Tasks
 from wsproxy.observe import logs
 from wsproxy.observe.counts import Counts
@@ -238,6 +238,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     sock = socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(sock.fileno(), False)
+    search_less()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_run(sock))
 

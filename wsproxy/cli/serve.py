@@ -20,6 +20,7 @@ from wsproxy.cli import output
 from wsproxy.cli.config import config_option, describe, load_or_exit
 from wsproxy.config.settings import Settings
 from wsproxy.net.loops import loop_factory as loop_factory
+from wsproxy.net.loops import search_less
 from wsproxy.observe import logs
 
 EXIT_CUT = 130
@@ -52,6 +53,7 @@ def command(path: Path | None, check: bool) -> None:
         return
     logs.setup(loaded.settings.gateway.log_level, loaded.settings.gateway.log_format)
     raise_file_limit()
+    search_less()
     raise click.exceptions.Exit(run(loaded.settings))
 
 
