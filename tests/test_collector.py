@@ -109,10 +109,10 @@ async def test_it_runs_by_itself_and_survives_a_failure(node, caplog):
 
 
 def fail_once(node: Managed) -> None:
-    here = node.circuits.here
+    bound_here = node.circuits.bound_here
 
-    def broken():
-        node.circuits.here = here  # type: ignore[method-assign]
+    def broken(circuit_id):
+        node.circuits.bound_here = bound_here  # type: ignore[method-assign]
         raise RuntimeError("once")
 
-    node.circuits.here = broken  # type: ignore[method-assign]
+    node.circuits.bound_here = broken  # type: ignore[method-assign]

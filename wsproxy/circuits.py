@@ -163,6 +163,10 @@ class Circuits:
         """When somebody last asked this node to open the circuit (unix seconds, 0.0 = never)."""
         return self._asked.get(circuit_id, 0.0)
 
+    def bound_here(self, circuit_id: UUID) -> bool:
+        """Whether this node bound the circuit's listener."""
+        return self._feed.here(circuit_id)
+
     def here(self) -> tuple[Circuit, ...]:
         """The circuits whose listener this node bound."""
         return tuple(circuit for circuit in self.table.all() if self._feed.here(circuit.id))

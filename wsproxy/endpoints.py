@@ -42,7 +42,7 @@ class Endpoints:
 
     def all(self) -> tuple[Circuit, ...]:
         """The circuits of all endpoints."""
-        return tuple(one for one in self._circuits.table.all() if one.mode is Mode.INFERENCE)
+        return self._circuits.table.endpoints()
 
     def url(self, circuit: Circuit) -> str:
         return endpoints.endpoint_url(circuit, self._rules.places)

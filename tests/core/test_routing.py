@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.circuits import circuit, label_circuit
-from wsproxy.core.circuit import Circuit, PortListener
+from wsproxy.core.circuit import Circuit, Mode, PortListener
 from wsproxy.core.routing import EMPTY, RouteTable
 
 
@@ -45,6 +45,18 @@ def test_a_session_has_its_circuits_oldest_first_and_by_owner():
     assert [c.id.int for c in table.of_session("S", "a")] == [1, 3]
     assert [c.id.int for c in table.without(UUID(int=1)).of_session("S")] == [2, 3]
     assert table.of_session("U") == ()
+
+
+def test_endpoints_are_found_among_many_circuits():
+    endpoint = replace(circuit(2, port=2), mode=Mode.INFERENCE)
+    several = RouteTable.of([(circuit(1, port=1), True), (endpoint, True)])
+    one_by_one = EMPTY.with_circuit(circuit(1, port=1)).with_circuit(endpoint)
+
+    assert several.endpoints() == one_by_one.endpoints() == (endpoint,)
+    changed = replace(endpoint, mode=Mode.INTERACTIVE)
+    assert one_by_one.with_circuit(changed).endpoints() == ()
+    assert one_by_one.without(endpoint.id).endpoints() == ()
+    assert one_by_one.endpoints() == (endpoint,)
 
 
 def test_a_newer_form_replaces_the_older_one():

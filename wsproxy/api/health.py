@@ -13,7 +13,7 @@ from wsproxy.api.guard import Guard
 from wsproxy.circuits import Circuits
 from wsproxy.collector import Collector
 from wsproxy.core import documents
-from wsproxy.core.circuit import Circuit, Mode, Route
+from wsproxy.core.circuit import Circuit, Route
 from wsproxy.core.documents import Document, NodeFacts
 from wsproxy.core.problem import ProblemError, no_such
 from wsproxy.core.selection import Standing
@@ -115,8 +115,8 @@ class _Health:
 
     async def endpoints(self, request: web.Request) -> web.StreamResponse:
         """The circuits of inference endpoints."""
-        inference = (c for c in self._part.circuits.table.all() if c.mode is Mode.INFERENCE)
-        found = [{"endpoint_id": c.endpoint_id or None, **self._document(c)} for c in inference]
+        circuits = self._part.circuits.table.endpoints()
+        found = [{"endpoint_id": c.endpoint_id or None, **self._document(c)} for c in circuits]
         return json_response({"endpoints": found})
 
     async def circuit(self, request: web.Request) -> web.StreamResponse:

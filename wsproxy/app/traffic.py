@@ -14,7 +14,7 @@ from wsproxy.circuits import CircuitRules, Circuits, ListenerHost
 from wsproxy.collector import Collector
 from wsproxy.config.settings import Settings
 from wsproxy.core.admission import SetupAddresses, TcpAdmission, admit_tcp
-from wsproxy.core.circuit import Alpn, Circuit, CloseReason, Mode, PortListener
+from wsproxy.core.circuit import Alpn, Circuit, CloseReason, PortListener
 from wsproxy.core.clientip import parse_address
 from wsproxy.core.collection import CollectionRules
 from wsproxy.core.heads import Peer
@@ -145,8 +145,7 @@ class Traffic:
     def _standing(self, standing: Standing) -> Callable[[], int]:
         return lambda: sum(
             self.routes.standing(circuit, route) is standing
-            for circuit in self.table().all()
-            if circuit.mode is Mode.INFERENCE
+            for circuit in self.table().endpoints()
             for route in circuit.routes
         )
 

@@ -6,7 +6,7 @@ below, which both share; when the thin one has grown to the square root of it, a
 made.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, ValuesView
 from typing import Final, Generic, TypeVar
 
 K = TypeVar("K")
@@ -56,6 +56,9 @@ class Layers(Mapping[K, V], Generic[K, V]):
         for key, value in top.items():
             if value is not _NOTHING and key not in self._below:
                 yield key
+
+    def values(self) -> ValuesView[V]:
+        return super().values() if self._top else self._below.values()
 
     def with_(self, key: K, value: V) -> "Layers[K, V]":
         """The same with one entry more, or another value for it."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import UUID
 
-from wsproxy.core.circuit import Circuit, Direct
+from wsproxy.core.circuit import Circuit, Direct, Mode
 from wsproxy.core.layers import Layers
 
 Target = tuple[str, int]
@@ -25,6 +25,7 @@ class RouteTable:
     _labels: Layers[str, Circuit] = field(default_factory=Layers)
     _sessions: Layers[str, tuple[UUID, ...]] = field(default_factory=Layers)
     _targets: Layers[Target, tuple[UUID, ...]] = field(default_factory=Layers)
+    _endpoints: Layers[UUID, Circuit] = field(default_factory=Layers)
 
     @classmethod
     def of(cls, circuits: Iterable[tuple[Circuit, bool]]) -> "RouteTable":
@@ -37,6 +38,7 @@ class RouteTable:
         labels: dict[str, Circuit] = {}
         sessions: dict[str, tuple[UUID, ...]] = {}
         targets: dict[Target, tuple[UUID, ...]] = {}
+        endpoints: dict[UUID, Circuit] = {}
         for circuit, here in circuits:
             ids[circuit.id] = circuit
             sessions[circuit.session_id] = (*sessions.get(circuit.session_id, ()), circuit.id)
@@ -46,7 +48,16 @@ class RouteTable:
                 labels[circuit.label] = circuit
             for target in _targets_of(circuit):
                 targets[target] = (*targets.get(target, ()), circuit.id)
-        return cls(Layers(ids), Layers(ports), Layers(labels), Layers(sessions), Layers(targets))
+            if circuit.mode is Mode.INFERENCE:
+                endpoints[circuit.id] = circuit
+        return cls(
+            Layers(ids),
+            Layers(ports),
+            Layers(labels),
+            Layers(sessions),
+            Layers(targets),
+            Layers(endpoints),
+        )
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -76,6 +87,10 @@ class RouteTable:
 
     def all(self) -> tuple[Circuit, ...]:
         return tuple(self._ids.values())
+
+    def endpoints(self) -> tuple[Circuit, ...]:
+        """The circuits of inference endpoints: few among many, and looked at every second."""
+        return tuple(self._endpoints.values())
 
     def ports(self) -> Collection[int]:
         """Ports of this node that are taken."""
@@ -108,7 +123,11 @@ class RouteTable:
             leading = targets.get(target, ())
             if circuit.id not in leading:
                 targets = targets.with_(target, (*leading, circuit.id))
-        return RouteTable(base._ids.with_(circuit.id, circuit), ports, labels, sessions, targets)
+        endpoints = base._endpoints.without(circuit.id)
+        if circuit.mode is Mode.INFERENCE:
+            endpoints = base._endpoints.with_(circuit.id, circuit)
+        ids = base._ids.with_(circuit.id, circuit)
+        return RouteTable(ids, ports, labels, sessions, targets, endpoints)
 
     def without(self, circuit_id: UUID) -> "RouteTable":
         """The table without the circuit; a slot that another one took over stays with that one."""
@@ -123,7 +142,10 @@ class RouteTable:
         for target in _targets_of(circuit):
             targets = _less(targets, target, circuit_id)
         sessions = _less(self._sessions, circuit.session_id, circuit_id)
-        return RouteTable(self._ids.without(circuit_id), ports, labels, sessions, targets)
+        endpoints = self._endpoints.without(circuit_id)
+        return RouteTable(
+            self._ids.without(circuit_id), ports, labels, sessions, targets, endpoints
+        )
 
 
 K = TypeVar("K")

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, cast
 
 from wsproxy import __version__
-from wsproxy.core.circuit import Circuit, Direct, Mode, Transport
+from wsproxy.core.circuit import Circuit, Direct, Transport
 from wsproxy.core.failure import Failure
 from wsproxy.core.framing import Answer
 from wsproxy.core.healthcheck import HealthCheck
@@ -97,8 +97,8 @@ class RouteChecks:
     def _all(self) -> Iterator[tuple[Circuit, Direct]]:
         """Every route that this node sends traffic to for an endpoint."""
         table = self._table()
-        for circuit in table.all():
-            if circuit.mode is Mode.INFERENCE and _served_here(circuit, table):
+        for circuit in table.endpoints():
+            if _served_here(circuit, table):
                 for route in circuit.routes:
                     if isinstance(route, Direct):
                         yield circuit, route
