@@ -69,7 +69,8 @@ class Found:
         """A row about two of the targets, or that one of them is missing."""
         pair = (self.of(ours), self.of(theirs))
         if pair[0] is None or pair[1] is None:
-            self.add(goal, None, f"{theirs} is missing")
+            missing = theirs if pair[0] is not None else ours
+            self.add(goal, None, f"{missing} is missing")
             return
         ratio = how(pair[0], pair[1])
         if ratio is None:
@@ -90,9 +91,10 @@ def started(plan: Plan, found: Found, app: int, names: Sequence[str]) -> Iterato
                 try:
                     running.append(stack.enter_context(peer.start(plan.setting(app))))
                 except (SystemExit, Wrong, OSError) as error:
-                    missing = f"it does not start ({error})"
+                    missing = f"it does not start: {error}"
             if missing:
-                found.notes.append(f"missing: {name}: {missing}")
+                noted = found.wrong if name == "wsproxy" else found.notes
+                noted.append(f"missing: {name}: {missing}")
         yield running
 
 

@@ -127,5 +127,5 @@ def wait_for(port: int, child: "subprocess.Popen[bytes]", seconds: float = START
             return
         except OSError:
             if child.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"{child.args!r} does not listen on port {port}") from None
+                raise SystemExit(f"nothing listens on port {port}") from None
             time.sleep(0.05)

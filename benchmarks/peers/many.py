@@ -25,6 +25,8 @@ from wsproxy.core.replica import Entry
 from wsproxy.core.wire import Version
 
 DOMAIN = ".apps.test"
+USED = 100
+"""Circuits that lead to the app; with the others nothing is done but closing them."""
 
 SETTINGS = """
 [gateway]
@@ -54,12 +56,19 @@ def circuit(number: int, app: int, now: float = 0.0) -> Circuit:
         protocol=Protocol.HTTP,
         session_id=session,
         listener=HostListener(f"jupyterlab-{number}"),
-        routes=(Direct("127.0.0.1", app, session_id=session),),
+        routes=(Direct(_host(number), app, session_id=session),),
         owner=f"AKIA{number:016d}",
         user_id=str(UUID(int=(1 << 102) + number)),
         created_at=now,
         updated_at=now,
     )
+
+
+def _host(number: int) -> str:
+    """Containers have addresses of their own; only the first ones are ever called."""
+    if number < USED:
+        return "127.0.0.1"
+    return f"127.{1 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
 
 
 def cookie(number: int) -> str:

@@ -15,8 +15,6 @@ from benchmarks.works.small import CONNECTIONS, PATH
 
 FEW, MANY = 10, 100_000
 CROWD = 10_000
-USED = 100
-"""Circuits with traffic while one of the crowd is closed."""
 
 
 def table(plan: Plan) -> Found:
@@ -54,14 +52,14 @@ def close_one(plan: Plan) -> Found:
     plan.say(f"close: a gateway with {CROWD} circuits")
     with module("benchmarks.ends.echo", core=plan.cores.load) as (_, echo):
         with many.start(plan.setting(int(echo)), CROWD) as gateway:
-            others = [many.visitor(gateway, number) for number in range(USED)]
+            others = [many.visitor(gateway, number) for number in range(many.USED)]
             calls = [Messages(one, b"still here", 1) for one in others]
             try:
                 dropped = _close(plan, gateway, calls, others)
             finally:
                 for call in calls:
                     call.close()
-    found.add("close", dropped, f"{USED} WebSockets and {USED} new ones on other circuits")
+    found.add("close", dropped, f"{many.USED} WebSockets and as many new ones on other circuits")
     return found
 
 

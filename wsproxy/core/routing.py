@@ -36,26 +36,26 @@ class RouteTable:
         ids: dict[UUID, Circuit] = {}
         ports: dict[int, Circuit] = {}
         labels: dict[str, Circuit] = {}
-        sessions: dict[str, tuple[UUID, ...]] = {}
-        targets: dict[Target, tuple[UUID, ...]] = {}
+        sessions: dict[str, list[UUID]] = {}
+        targets: dict[Target, list[UUID]] = {}
         endpoints: dict[UUID, Circuit] = {}
         for circuit, here in circuits:
             ids[circuit.id] = circuit
-            sessions[circuit.session_id] = (*sessions.get(circuit.session_id, ()), circuit.id)
+            sessions.setdefault(circuit.session_id, []).append(circuit.id)
             if circuit.port is not None and here:
                 ports[circuit.port] = circuit
             if circuit.label is not None:
                 labels[circuit.label] = circuit
             for target in _targets_of(circuit):
-                targets[target] = (*targets.get(target, ()), circuit.id)
+                targets.setdefault(target, []).append(circuit.id)
             if circuit.mode is Mode.INFERENCE:
                 endpoints[circuit.id] = circuit
         return cls(
             Layers(ids),
             Layers(ports),
             Layers(labels),
-            Layers(sessions),
-            Layers(targets),
+            Layers({key: tuple(found) for key, found in sessions.items()}),
+            Layers({key: tuple(found) for key, found in targets.items()}),
             Layers(endpoints),
         )
 
