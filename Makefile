@@ -34,6 +34,9 @@ fmt: setup      ## Format and apply safe fixes
 docs: setup     ## Write the pages that are made from the code
 	$(BIN)/python -m scripts.docs
 
+compat: setup   ## Play every client with every address, and write the pages of what works
+	$(BIN)/python -m scripts.compat
+
 bench: setup    ## Measure the gateway against other proxies (BENCH="--quick": under three minutes)
 	$(BIN)/python -m benchmarks.install
 	$(BIN)/python -m benchmarks $(BENCH)
@@ -47,4 +50,4 @@ shape:          ## Longest files, for review (aim: under 350 lines)
 news: setup     ## Preview the next changelog
 	$(BIN)/towncrier build --draft --version next
 
-.PHONY: help setup demo test test-fast check fmt docs bench profile shape news
+.PHONY: help setup demo test test-fast check fmt docs compat bench profile shape news

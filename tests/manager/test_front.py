@@ -189,3 +189,37 @@ async def test_an_answer_without_an_end():
 
 def test_credentials_are_not_shown():
     assert "secret" not in repr(Question(TARGET, (("Cookie", "AIOHTTP_SESSION=secret"),)))
+
+
+async def test_a_known_address_is_asked_beside_a_manager_that_makes_its_caller_wait():
+    """Else a client of 22.x, which waits five seconds, waits for two deadlines in a row."""
+    asked = asyncio.Event()
+
+    async def status(request: web.Request) -> web.Response:
+        asked.set()
+        return web.json_response({"api_version": "v2"})
+
+    async with serving(status) as address, ANIMALS["hang"]() as endpoint:
+        async with fronting(endpoint, address, deadline=30.0) as versions:
+            waiting = asyncio.create_task(
+                versions.report_for("gpu", TARGET, [("Host", "front.example")])
+            )
+            await asyncio.wait_for(asked.wait(), 10)
+            assert not waiting.done()
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_the_address_rests_while_the_manager_answers_soon(before: Front):
+    """What the manager says is enough."""
+    asked: list[str] = []
+
+    async def status(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.json_response({"api_version": "v1"})
+
+    async with serving(status) as address, fronting(before.manager.url, address) as versions:
+        fields = signed(before.manager.api(), TARGET, before.host)
+        report = await versions.report_for("gpu", TARGET, fields)
+
+    assert report.version is Version.V2 and asked == []

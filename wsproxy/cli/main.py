@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, str] = {
     "terminate": "Delete sessions; never stopped by a broken proxy.",
     "open": "Open an app of a session, v1 or v2, whichever holds.",
     "circuits": "What is open now, its activity; close one.",
+    "compat": "Who works with whom: clients of every age, every kind of address.",
     "config": "Check a settings file, or print a commented sample.",
 }
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import ClientSession, ClientTimeout
@@ -45,23 +45,43 @@ async def installation(
     ended: Ended = _nothing,
     clock: Callable[[], float] = time.time,
     patience: float = MANAGER_PATIENCE,
+    proxy_token: str = "",
+    at: URL | None = None,
 ) -> AsyncIterator[Installation]:
-    """Serve ``world`` until the block ends. ``ended`` is called for each deleted session."""
+    """Serve ``world`` until the block ends. ``ended`` is called for each deleted session.
+
+    ``proxy_token`` is shown to proxies that demand one (no real manager does). With ``at`` both
+    servers are at that address, and nowhere else.
+    """
     record = Record()
     authenticator = Authenticator(world, era, clock)
     async with ClientSession(trust_env=False, timeout=ClientTimeout(total=patience)) as http:
         status = StatusClient(http, era, patience)
-        services = Services(world, era, status, http, ended)
-        manager = Site(Manager(world, era, record, authenticator, services, status).application())
-        await manager.start()
-        signer = authenticator.signer(URL(manager.url))
-        front = WebServer(world, era, record, http, URL(manager.url), signer)
-        webserver = Site(front.application())
-        try:
-            await webserver.start()
-            yield Installation(world, era, record, manager.url, webserver.url)
-        finally:
-            for session in world.sessions.values():
-                session.cut()
-            await webserver.close()
-            await manager.close()
+        services = Services(world, era, status, http, ended, proxy_token)
+        manager = Manager(world, era, record, authenticator, services, status)
+
+        def webserver(behind: URL) -> WebServer:
+            return WebServer(world, era, record, http, behind, authenticator.signer(behind))
+
+        async with AsyncExitStack() as stack:
+            if at is not None:
+                app = manager.application(webserver(at).routes())
+                site = Site(app, at.host or "127.0.0.1", at.port or 80)
+                endpoint = front = await _site(stack, site)
+            else:
+                endpoint = await _site(stack, Site(manager.application()))
+                front = await _site(stack, Site(webserver(URL(endpoint)).application()))
+            stack.callback(_cut, world)
+            yield Installation(world, era, record, endpoint, front)
+
+
+def _cut(world: World) -> None:
+    """Streams end before their servers do."""
+    for session in world.sessions.values():
+        session.cut()
+
+
+async def _site(stack: AsyncExitStack, site: Site) -> str:
+    stack.push_async_callback(site.close)
+    await site.start()
+    return site.url

@@ -1,7 +1,7 @@
 """The simulated manager: the routes a gateway and its clients use, with a real one's answers."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,13 +36,15 @@ class Manager:
     services: Services
     status: StatusClient
 
-    def application(self) -> web.Application:
+    def application(self, beside: Sequence[web.RouteDef] = ()) -> web.Application:
+        """``beside`` are routes of another server on the same address."""
         app = web.Application(
             client_max_size=BODY_LIMIT,
             middlewares=[recording(self.record, "manager"), faults_of(self.era)],
         )
         app.add_routes(
             [
+                *beside,
                 web.get("/", self.about),
                 web.get("/scaling-groups/{group}/wsproxy-version", self.wsproxy_version),
                 web.post("/admin/gql", self.graphql),
@@ -133,7 +135,7 @@ class Manager:
 
     def _check_query(self, request: web.Request) -> None:
         unknown = set(request.query) - STREAM_KEYS
-        if unknown and self.era is not ManagerTraits.M26_8:
+        if unknown and not self.era.pydantic_parameters:
             text = "Input validation error"
             raise FaultError(documents.BAD_PARAMS, text, dict.fromkeys(sorted(unknown), "unknown"))
         for key in ("envs", "arguments"):
@@ -144,7 +146,7 @@ class Manager:
         if request.query.get("port", str(app.port)) != str(app.port):
             text = f"Service {app.name} does not open the port number {request.query['port']}."
             raise FaultError(documents.BAD_PARAMS, text)
-        if app.protocol not in ALWAYS_STREAMED and self.era is not ManagerTraits.M26_8:
+        if app.protocol not in ALWAYS_STREAMED and not self.era.streams_desktops:
             raise FaultError(documents.BAD_PARAMS, f"Unsupported service protocol: {app.protocol}")
 
     def _json(self, value: Any) -> web.Response:

@@ -31,6 +31,7 @@ class Services:
     status: StatusClient
     http: ClientSession
     ended: Ended
+    proxy_token: str = ""
 
     def session(self, reference: str, caller: Keypair, owner: str = "") -> Session:
         """The session of that id or name; raises ``FaultError`` (404)."""
@@ -98,15 +99,18 @@ class Services:
         return name
 
     async def _configure(self, address: str, session: Session, app: App, login: Any) -> Any:
-        """``POST {address}/v2/conf`` without credentials, as every manager does (protocol 5.2)."""
+        """``POST {address}/v2/conf`` without credentials, as every manager does (protocol 5.2),
+        unless there is a ``proxy_token``."""
         body: dict[str, Any] = {"kernel_host": app.host, "kernel_port": app.port}
         if self.era.conf_body is not ConfBody.MINIMAL:
             body["login_session_token"] = login
         if self.era.conf_body is ConfBody.FULL:
             body["session"] = self._described(session)
         url = at(self.era, address, "/v2/conf")
+        shown = {"X-BackendAI-Token": self.proxy_token} if self.proxy_token else {}
+        limit = ClientTimeout(total=30)
         try:
-            async with self.http.post(url, json=body, timeout=ClientTimeout(total=30)) as answer:
+            async with self.http.post(url, json=body, headers=shown, timeout=limit) as answer:
                 return json.loads(await answer.read())["token"]
         except (ClientError, OSError, TimeoutError, ValueError, LookupError, TypeError) as error:
             raise FaultError(documents.INTERNAL) from error

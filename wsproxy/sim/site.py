@@ -1,4 +1,4 @@
-"""One aiohttp application on a port that the system chooses."""
+"""One aiohttp application on a port, which the system chooses unless one is given."""
 
 from typing import Self
 
@@ -10,10 +10,10 @@ CLOSING_SECONDS = 1.0
 class Site:
     """Listens from ``start`` to ``close``."""
 
-    def __init__(self, app: web.Application, host: str = "127.0.0.1") -> None:
+    def __init__(self, app: web.Application, host: str = "127.0.0.1", port: int = 0) -> None:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSING_SECONDS)
         self._host = host
-        self.port = 0
+        self.port = port
 
     @property
     def url(self) -> str:
@@ -21,7 +21,7 @@ class Site:
 
     async def start(self) -> Self:
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, 0).start()
+        await web.TCPSite(self._runner, self._host, self.port).start()
         self.port = self._runner.addresses[0][1]
         return self
 

@@ -53,15 +53,17 @@ class WebServer:
         app = web.Application(
             middlewares=[recording(self.record, "webserver"), faults_of(self.era)]
         )
-        app.add_routes(
-            [
-                web.post("/server/login", self.login),
-                web.post("/server/login-check", self.login_check),
-                web.get("/func/stream/{tail:.*(httpproxy|tcpproxy)}", self.stream),
-                web.route(hdrs.METH_ANY, "/func/{tail:.*}", self.forward),
-            ]
-        )
+        app.add_routes(self.routes())
         return app
+
+    def routes(self) -> list[web.RouteDef]:
+        """They do not meet the manager's: both may be served at one address."""
+        return [
+            web.post("/server/login", self.login),
+            web.post("/server/login-check", self.login_check),
+            web.get("/func/stream/{tail:.*(httpproxy|tcpproxy)}", self.stream),
+            web.route(hdrs.METH_ANY, "/func/{tail:.*}", self.forward),
+        ]
 
     async def login(self, request: web.Request) -> web.Response:
         asked = await request.json()

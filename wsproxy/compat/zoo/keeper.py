@@ -54,7 +54,8 @@ async def _receive(guest: socket.socket, visit: Visit, tls: ssl.SSLContext | Non
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(reader)
-    with suppress(OSError, EOFError, asyncio.LimitOverrunError):
+    # RuntimeError: uvloop's word for a transport that the visitor has ended
+    with suppress(OSError, EOFError, asyncio.LimitOverrunError, RuntimeError):
         transport, _ = await loop.connect_accepted_socket(lambda: protocol, guest, ssl=tls)
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         try:

@@ -1,0 +1,102 @@
+"""Cells side by side, in bounded time."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.support.results import GOOD
+from wsproxy.compat import runner
+from wsproxy.compat.matrix import cells
+from wsproxy.compat.play import Result
+from wsproxy.compat.runner import run, zoo
+
+CELLS = cells(["webui-22.09", "webui-26.8"], ["refuse", "hang"])
+
+
+@pytest.fixture
+def playing(monkeypatch: pytest.MonkeyPatch):
+    """What ``play_cell`` does instead: see ``plays``."""
+
+    def set_plays(plays):
+        async def play_cell(stage, cell):
+            await plays(cell)
+            return Result(cell, GOOD)
+
+        monkeypatch.setattr(runner, "play_cell", play_cell)
+
+    return set_plays
+
+
+@asynccontextmanager
+async def nowhere(cell):
+    yield None
+
+
+async def test_results_are_in_the_order_of_the_cells_and_told_as_they_come(playing):
+    gates = {cell: asyncio.Event() for cell in CELLS}
+    gates[CELLS[-1]].set()
+    seen: list[Result] = []
+
+    async def plays(cell):
+        await gates[cell].wait()
+
+    def done(result):
+        seen.append(result)
+        gates[CELLS[len(CELLS) - 1 - len(seen)]].set()
+
+    playing(plays)
+    results = await run(CELLS, nowhere, jobs=len(CELLS), done=done)
+
+    assert [result.cell for result in results] == list(CELLS)
+    assert [result.cell for result in seen] == list(reversed(CELLS))
+
+
+async def test_no_more_at_once_than_asked_for(playing):
+    now, most = 0, 0
+
+    async def plays(cell):
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+
+    playing(plays)
+    await run(CELLS, nowhere, jobs=3, done=lambda result: None)
+
+    assert most == 3
+
+
+async def test_what_is_left_when_the_time_is_over_is_not_played(playing):
+    async def plays(cell):
+        if cell != CELLS[0]:
+            await asyncio.get_running_loop().create_future()
+
+    playing(plays)
+    results = await run(CELLS, nowhere, jobs=2, done=lambda result: None, seconds=0.5)
+
+    assert results[0].verdict.good
+    assert {result.verdict.said for result in results[1:]} == {("not played: out of time",)}
+
+
+async def test_a_scene_that_cannot_be_set_is_said_in_its_cell(playing):
+    @asynccontextmanager
+    async def broken(cell):
+        if cell == CELLS[1]:
+            raise OSError("no ports")
+        yield None
+
+    async def plays(cell):
+        """All is well."""
+
+    playing(plays)
+    results = await run(CELLS, broken, jobs=2, done=lambda result: None)
+
+    assert [result.verdict.good for result in results].count(False) == 1
+    assert results[1].verdict.said == ("not played: the scene could not be set: no ports",)
+
+
+async def test_only_the_animals_that_are_met_live():
+    async with zoo(CELLS) as addresses:
+        assert sorted(addresses) == ["hang", "refuse"]
