@@ -13,6 +13,9 @@ import click
 from scripts.errors import page as errors
 from wsproxy.cli.main import COMMANDS
 from wsproxy.cli.main import main as wsproxy
+from wsproxy.compat.eras.clients import clients
+from wsproxy.compat.eras.managers import managers
+from wsproxy.compat.eras.proxies import proxies
 from wsproxy.compat.zoo.table import ANIMALS
 from wsproxy.config.reference import page as settings
 from wsproxy.observe.metrics import COUNTERS, GAUGES, HISTOGRAMS, WATCHED
@@ -37,6 +40,15 @@ COMMANDS_HEAD = """\
 
 Credentials of commands come from the variables of the Python client: `BACKEND_ENDPOINT`,
 `BACKEND_ACCESS_KEY` and `BACKEND_SECRET_KEY`, or `BACKEND_SESSION` for a session of a web server.
+"""
+
+ERAS = """\
+# Eras
+
+One row for each release line of every peer, as data (`wsproxy/compat/eras/`), where each row names
+what it was learnt from. Clients are played (`wsproxy/compat/players/`), proxies are stood in for
+(`wsproxy/compat/standins/`), managers are simulated; [the matrix](compat.md) puts them together.
+This page is generated from the code (`make docs`).
 """
 
 ZOO = """\
@@ -106,12 +118,24 @@ def _option(parameter: click.Parameter) -> str:
     return f"| {names} | {' '.join((parameter.help or '').split())} |\n"
 
 
+def eras() -> str:
+    parts = [ERAS]
+    for title, rows in (("Clients", clients()), ("Managers", managers()), ("Proxies", proxies())):
+        parts.append(f"\n## {title}\n\n| era | releases | what it is like |\n|---|---|---|\n")
+        parts += [
+            f"| `{row.name}` | {row.releases} | {row.about[0].upper()}{row.about[1:]}. |\n"
+            for row in rows.values()
+        ]
+    return "".join(parts)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings,
     "errors.md": errors,
     "metrics.md": metrics,
     "commands.md": commands,
     "zoo.md": zoo,
+    "eras.md": eras,
 }
 
 

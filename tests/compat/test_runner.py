@@ -9,7 +9,8 @@ from tests.support.results import GOOD
 from wsproxy.compat import runner
 from wsproxy.compat.matrix import cells
 from wsproxy.compat.play import Result
-from wsproxy.compat.runner import run, zoo
+from wsproxy.compat.runner import is_slow, run, zoo
+from wsproxy.compat.zoo.table import ANIMALS
 
 CELLS = cells(["webui-22.09", "webui-26.8"], ["refuse", "hang"])
 
@@ -63,9 +64,32 @@ async def test_no_more_at_once_than_asked_for(playing):
         now -= 1
 
     playing(plays)
-    await run(CELLS, nowhere, jobs=3, done=lambda result: None)
+    brisk = [cell for cell in CELLS if not is_slow(cell)]
+    await run(brisk, nowhere, jobs=3, done=lambda result: None)
 
     assert most == 3
+
+
+async def test_who_waits_does_not_keep_others_from_playing(playing):
+    """However many cells wait for an address that is silent."""
+    silent = cells(["webui-22.09"], ["hang"])[1::2] * 3
+    briskly = asyncio.Event()
+
+    async def plays(cell):
+        if is_slow(cell):
+            await briskly.wait()
+        else:
+            briskly.set()
+
+    playing(plays)
+    results = await run([*silent, CELLS[0]], nowhere, jobs=1, done=lambda result: None)
+
+    assert all(result.verdict.good for result in results)
+
+
+def test_the_slow_are_those_that_nobody_hears_the_end_of():
+    slow = {cell.animal for cell in cells(["webui-22.09"], ANIMALS) if is_slow(cell)}
+    assert slow == {"unanswered", "hang", "drip", "stalled-body", "infinite-body"}
 
 
 async def test_what_is_left_when_the_time_is_over_is_not_played(playing):

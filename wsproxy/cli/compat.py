@@ -33,9 +33,8 @@ from wsproxy.config.settings import Settings
 from wsproxy.core.address import Address, Malformed, parse
 from wsproxy.observe import logs
 
-JOBS = 24
-JOBS_UPSTREAM = 48
-"""Cells at once. Clients that ask managers directly wait most of their time."""
+JOBS = 8
+"""Cells at once: enough for one processor."""
 
 BUDGET = 110.0
 """Seconds for another target: what is not played then is said to be so."""
@@ -69,7 +68,9 @@ FORMATS: Mapping[str, Callable[[Run], str]] = {
     metavar="PATTERN",
     help="CLIENT/MODE/ADDRESS as file names are matched, or any one of them. May be repeated.",
 )
-@click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Cells at once.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), default=JOBS, show_default=True, help="Cells at once."
+)
 @click.option("--explain", default="", metavar="CELL", help="The conversation of one cell.")
 @click.option(
     "--format",
@@ -92,7 +93,7 @@ def command(
     manager: str,
     before: bool,
     only: tuple[str, ...],
-    jobs: int | None,
+    jobs: int,
     explain: str,
     form: str,
     to: Path | None,
@@ -165,12 +166,12 @@ class Playing:
     def __init__(
         self,
         cells: Sequence[Cell],
-        jobs: int | None = None,
+        jobs: int = JOBS,
         place: Place | None = None,
         before: bool = False,
     ) -> None:
         self._cells = cells
-        self._jobs = jobs or (JOBS_UPSTREAM if before else JOBS)
+        self._jobs = jobs
         self._place = place
         self._before = before
 

@@ -19,7 +19,7 @@ MARKER = "this is the app of the matrix"
 APP = "jupyter"
 HOST = "127.0.0.1"
 
-MANAGER_WAITS = 8.0
+MANAGER_WAITS = 20.0
 """Seconds a manager waits for an address: real ones wait minutes (O 1), no client does."""
 
 

@@ -16,17 +16,38 @@ from wsproxy.net.tasks import Tasks
 SetUp = Callable[[Cell], AbstractAsyncContextManager[Stage]]
 Done = Callable[[Result], None]
 
+SILENT = "address-silent"
+
+
+Queue = deque[tuple[int, Cell]]
+
+SLOW = 6
+"""Cells that wait, for each that works."""
+
+
+def is_slow(cell: Cell) -> bool:
+    """Whether somebody waits in a cell until patience is over: for an address without an answer,
+    or with one that does not end."""
+    animal = ANIMALS.get(cell.animal)
+    return animal is not None and (animal.reason == SILENT or animal.name == "infinite-body")
+
 
 async def run(
     cells: Sequence[Cell], set_up: SetUp, *, jobs: int, done: Done, seconds: float | None = None
 ) -> list[Result]:
-    """Every cell, ``jobs`` at a time; the results in the order of the cells. After ``seconds``
-    what is left is not played. What was said is kept of a single cell only: it is much."""
+    """Every cell, ``jobs`` at a time and some more of those that mostly wait; the results in the
+    order of the cells. After ``seconds`` what is left is not played. What was said is kept of a
+    single cell only: it is much.
+
+    Few at a time, because a busy machine must not make a client lose its patience.
+    """
     until = None if seconds is None else time.monotonic() + seconds
-    waiting = deque(enumerate(cells))
+    queues: tuple[Queue, Queue] = deque(), deque()
+    for number, cell in enumerate(cells):
+        queues[is_slow(cell)].append((number, cell))
     results: dict[int, Result] = {}
 
-    async def work() -> None:
+    async def work(waiting: Queue) -> None:
         while waiting:
             number, cell = waiting.popleft()
             result = await _one(cell, set_up, until)
@@ -35,7 +56,11 @@ async def run(
 
     tasks = Tasks("compat")
     try:
-        working = [tasks.start(work(), "worker") for _ in range(min(jobs, len(cells)))]
+        working = [
+            tasks.start(work(queue), "worker")
+            for queue, many in zip(queues, (jobs, jobs * SLOW), strict=True)
+            for _ in range(min(many, len(queue)))
+        ]
         await asyncio.gather(*working)
     finally:
         await tasks.close()

@@ -17,14 +17,17 @@ from wsproxy.compat.ground import Apps, ground
 from wsproxy.compat.house import beside
 from wsproxy.compat.matrix import HEALTHY, MODES, Cell
 from wsproxy.compat.play import Stage
-from wsproxy.compat.runner import SetUp, zoo
+from wsproxy.compat.runner import SetUp, is_slow, zoo
 from wsproxy.compat.standins.stand import standin
 from wsproxy.compat.verdict import Kind
 from wsproxy.compat.zoo.table import ANIMALS
 from wsproxy.core.wire import Version
 
-PATIENCE = 3.0
-"""Seconds for any single thing: managers wait for minutes, and clients give up before them."""
+PATIENCE = 60.0
+"""Seconds for any single thing. Where nobody is silent, nothing takes long."""
+
+PATIENCE_WITH_THE_SILENT = 6.0
+"""Managers wait for minutes, and clients give up before them: here, after this many seconds."""
 
 BLOCKING_MANAGER = "manager-26.2"
 
@@ -109,7 +112,7 @@ async def upstream(wanted: Sequence[Cell]) -> AsyncIterator[SetUp]:
                     own=there.api,
                     addresses=addresses,
                     left_open=nobody,
-                    patience=PATIENCE,
+                    patience=PATIENCE_WITH_THE_SILENT if is_slow(cell) else PATIENCE,
                 )
 
         yield set_up
