@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from yarl import URL
 
 from wsproxy.sim.authentication import Authenticator
@@ -55,7 +55,9 @@ async def installation(
     """
     record = Record()
     authenticator = Authenticator(world, era, clock)
-    async with ClientSession(trust_env=False, timeout=ClientTimeout(total=patience)) as http:
+    # no limit: questions that hang must not make others wait
+    connections, limit = TCPConnector(limit=0), ClientTimeout(total=patience)
+    async with ClientSession(connector=connections, trust_env=False, timeout=limit) as http:
         status = StatusClient(http, era, patience)
         services = Services(world, era, status, http, ended, proxy_token)
         manager = Manager(world, era, record, authenticator, services, status)
