@@ -2,14 +2,16 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
-from tests.support.results import GOOD
+from tests.support.results import GOOD, result
 from wsproxy.compat import runner
 from wsproxy.compat.matrix import cells
 from wsproxy.compat.play import Result
-from wsproxy.compat.runner import is_slow, run, zoo
+from wsproxy.compat.runner import is_slow, may_be_haste, run, zoo
+from wsproxy.compat.verdict import IN_TIME, Sign
 from wsproxy.compat.zoo.table import ANIMALS
 
 CELLS = cells(["webui-22.09", "webui-26.8"], ["refuse", "hang"])
@@ -124,3 +126,39 @@ async def test_a_scene_that_cannot_be_set_is_said_in_its_cell(playing):
 async def test_only_the_animals_that_are_met_live():
     async with zoo(CELLS) as addresses:
         assert sorted(addresses) == ["hang", "refuse"]
+
+
+HASTY = replace(GOOD, hurried=True)
+LATE = replace(GOOD, report=Sign.BAD, slowest=IN_TIME + 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "haste"),
+    [
+        ("webui-22.09/v1/refuse", GOOD, False),
+        ("webui-22.09/v1/refuse", HASTY, True),
+        ("webui-22.09/v1/hang", HASTY, False),
+        ("webui-22.09/v1/hang", LATE, True),
+        ("webui-22.09/v1/refuse", replace(GOOD, report=Sign.BAD), False),
+    ],
+)
+def test_what_a_busy_machine_may_have_caused(name, verdict, haste):
+    assert may_be_haste(result(name, verdict)) is haste
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_a_few_hasty_cells_are_played_again_and_many_are_not(many, monkeypatch):
+    """Many say that the target is slow."""
+    monkeypatch.setattr(runner, "FEW", 0 if many else 1)
+    played: list[str] = []
+
+    async def play_cell(stage, cell):
+        hasty = cell == CELLS[1] and cell.name not in played
+        played.append(cell.name)
+        return Result(cell, HASTY if hasty else GOOD)
+
+    monkeypatch.setattr(runner, "play_cell", play_cell)
+    results = await run(CELLS, nowhere, jobs=2, done=lambda result: None)
+
+    assert played.count(CELLS[1].name) == (1 if many else 2)
+    assert results[1].verdict.hurried is many

@@ -14,6 +14,9 @@ from wsproxy.compat.scene import Exchange, Play, Step
 from wsproxy.compat.verdict import Asked, Kind, Report, Seen, Verdict, judged, should
 from wsproxy.core.wire import Version
 
+WAITED = ("waited ", "would wait ")
+"""How a player says that nothing came (``Conversation.waited``)."""
+
 LeftOpen = Callable[[str], Awaitable[int | None]]
 """How many circuits of a session are open now; None when nobody can be asked."""
 
@@ -80,6 +83,7 @@ def seen_of(play: Play, prepared: Prepared, left: int | None, seconds: float) ->
         deletion=play.step(Step.TERMINATE).said,
         left=left,
         seconds=seconds,
+        hurried=any(one.failure.startswith(WAITED) for one in play.conversation),
     )
 
 

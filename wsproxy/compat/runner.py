@@ -32,6 +32,16 @@ def is_slow(cell: Cell) -> bool:
     return animal is not None and (animal.reason == SILENT or animal.name == "infinite-body")
 
 
+FEW = 20
+
+
+def may_be_haste(result: Result) -> bool:
+    """Whether a client lost its patience where nobody is silent: on a busy machine that happens,
+    and is nobody's fault. Of many it is: then the target is what is slow."""
+    verdict = result.verdict
+    return verdict.late or (verdict.hurried and not is_slow(result.cell))
+
+
 async def run(
     cells: Sequence[Cell], set_up: SetUp, *, jobs: int, done: Done, seconds: float | None = None
 ) -> list[Result]:
@@ -51,8 +61,14 @@ async def run(
         while waiting:
             number, cell = waiting.popleft()
             result = await _one(cell, set_up, until)
-            results[number] = result if len(cells) == 1 else replace(result, play=None)
+            results[number] = _kept(result, cells)
             done(result)
+
+    async def again() -> None:
+        """One after the other, and once only: what stays so is so."""
+        for number, result in list(results.items()):
+            if may_be_haste(result):
+                results[number] = _kept(await _one(result.cell, set_up, until), cells)
 
     tasks = Tasks("compat")
     try:
@@ -62,9 +78,15 @@ async def run(
             for _ in range(min(many, len(queue)))
         ]
         await asyncio.gather(*working)
+        if sum(may_be_haste(result) for result in results.values()) <= FEW:
+            await again()
     finally:
         await tasks.close()
     return [results[number] for number in range(len(cells))]
+
+
+def _kept(result: Result, cells: Sequence[Cell]) -> Result:
+    return result if len(cells) == 1 else replace(result, play=None)
 
 
 async def _one(cell: Cell, set_up: SetUp, until: float | None) -> Result:

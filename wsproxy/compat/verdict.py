@@ -142,6 +142,8 @@ class Seen:
     deletion: str
     left: int | None
     seconds: float
+    hurried: bool = False
+    """Somebody waited until patience was over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +160,17 @@ class Verdict:
     seconds: float = 0.0
     slowest: float = 0.0
     """Of the answers to the version question."""
+    hurried: bool = False
     played: bool = True
 
     @property
     def good(self) -> bool:
         return self.played and Sign.BAD not in self.signs
+
+    @property
+    def late(self) -> bool:
+        """Whether a report that is the target's took too long."""
+        return self.report is Sign.BAD and self.slowest > IN_TIME
 
     @property
     def signs(self) -> tuple[Sign, ...]:
@@ -192,6 +200,7 @@ def judged(wanted: Should, seen: Seen) -> Verdict:
         reported=_reported(seen.asked),
         seconds=seen.seconds,
         slowest=max((one.seconds for one in seen.asked), default=0.0),
+        hurried=seen.hurried,
     )
 
 

@@ -74,6 +74,8 @@ class StatusClient:
                 raise
             except (ClientError, OSError):
                 await asyncio.sleep(0.1 * 2**attempt)
+            if self.http.closed:
+                raise FaultError(documents.INTERNAL)
         return await self._once(url)
 
     async def _once(self, url: str) -> Any:
