@@ -36,5 +36,5 @@ def run(plan: Plan) -> Found:
     if len(where) > 2:
         found.add("processes", ratio)
     else:
-        found.add("processes", None, f"needs a third core for the load; here {ratio or 0:.2f}")
+        found.add("processes", None, "needs a third core for the load")
     return found
