@@ -125,7 +125,7 @@ def test_an_unknown_pattern_is_told_what_there_is(pattern):
         (["--target", "127.0.0.1:5050"], "--target is not a URL"),
         (["--target", "http://127.0.0.1:1", "--manager", "nowhere"], "--manager is not a URL"),
         (["--upstream", "--target", "http://127.0.0.1:1"], "exclude each other"),
-        (["--secret", "s"], "belong to a --target"),
+        (["--manager", "http://127.0.0.1:1"], "belongs to a --target"),
         (["--format", "pdf"], "pdf"),
         (["--jobs", "0"], "0"),
     ],
@@ -135,9 +135,17 @@ def test_wrong_usage(arguments, words):
     assert result.exit_code == 2 and words in result.stderr
 
 
-def test_a_file_that_cannot_be_written_is_said_so(tmp_path: Path):
-    result = run(*ONE, "--output", str(tmp_path / "missing" / "a.md"))
-    assert result.exit_code == 1 and "cannot be written" in result.stderr
+def test_a_file_that_cannot_be_written_is_said_so(tmp_path: Path, monkeypatch):
+    """Before everything is played, where that can be known."""
+    result = run("--output", str(tmp_path / "missing" / "a.md"))
+    assert result.exit_code == 2 and "missing is no directory" in result.stderr
+
+    def full(self: Path, *_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    result = run(*ONE, "--output", str(tmp_path / "a.md"))
+    assert result.exit_code == 1 and "No space left on device" in result.stderr
 
 
 # other targets

@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from aiohttp import web
@@ -12,6 +13,7 @@ from yarl import URL
 
 from tests.sim.conftest import USER, simulated
 from tests.sim.fakes import FakeLab
+from tests.support.node import SECRETS, settings
 from wsproxy import app
 from wsproxy.cli.demo import settings_of
 from wsproxy.sim import stage as staging
@@ -102,11 +104,27 @@ async def test_the_address_doctor_names_the_wrong_address_and_the_reason(healthy
 
 async def ask_doctor(directory: Path, *addresses: str) -> tuple[int, str]:
     """The script finds the command on its PATH, as cron's does."""
+    path = with_command(directory)
+    return await run("sh", str(EXAMPLES / "address_doctor.sh"), *addresses, PATH=path)
+
+
+def with_command(directory: Path) -> str:
+    """A PATH on which the command is."""
     command = directory / "wsproxy"
     command.write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
     command.chmod(0o755)
-    path = f"{directory}{os.pathsep}{os.environ['PATH']}"
-    return await run("sh", str(EXAMPLES / "address_doctor.sh"), *addresses, PATH=path)
+    return f"{directory}{os.pathsep}{os.environ['PATH']}"
+
+
+async def test_a_gateway_is_played_against_before_an_upgrade(tmp_path):
+    report, patterns = tmp_path / "report.xml", ("webui-26.9/*/healthy", "webui-26.9/v2/refuse")
+    script = str(EXAMPLES / "before_an_upgrade.sh")
+    async with app.running(settings(v2=SECRETS)) as gateway:
+        place = (gateway.addresses.api, str(report))
+        variables = {"PATH": with_command(tmp_path), "WSPROXY_API_SECRET": SECRETS["api-secret"]}
+        code, printed = await run("sh", script, *place, *patterns, **variables)
+    assert code == 0, printed
+    assert ET.parse(report).getroot().get("tests") == "3"
 
 
 @pytest.fixture

@@ -51,7 +51,12 @@ FORMATS: Mapping[str, Callable[[Run], str]] = {
 
 @click.command(name="compat")
 @click.option("--target", default="", metavar="URL", help="Another running wsproxy.")
-@click.option("--secret", default="", help="Its api-secret: for /v2/conf and the open circuits.")
+@click.option(
+    "--secret",
+    default="",
+    envvar="WSPROXY_API_SECRET",
+    help="Its api-secret, for /v2/conf and the open circuits; or WSPROXY_API_SECRET.",
+)
 @click.option(
     "--manager",
     default="",
@@ -108,8 +113,10 @@ def command(
     """
     if before and target:
         output.fail("--upstream and --target exclude each other", exit_code=output.EXIT_USAGE)
-    if (secret or manager) and not target:
-        output.fail("--secret and --manager belong to a --target", exit_code=output.EXIT_USAGE)
+    if manager and not target:
+        output.fail("--manager belongs to a --target", exit_code=output.EXIT_USAGE)
+    if to is not None and not to.parent.is_dir():
+        output.fail(f"{to.parent} is no directory", exit_code=output.EXIT_USAGE)
     cells = _cells(before, only, explain)
     place = _target(target, secret, manager) if target else None
     logs.setup("error", "text")

@@ -7,7 +7,7 @@ from wsproxy.compat.play import Result
 from wsproxy.compat.verdict import Sign, Verdict
 
 THIS = "this gateway"
-UPSTREAM = "the proxies before it"
+UPSTREAM = "the proxies before this gateway"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ _PAGE = _ENVIRONMENT.from_string("""\
 <p>✓ opens, is reported rightly, and is deleted. (✓) the same, but no app need open.
 ✗ says what fails. ? was not played.</p>
 {% for grid in grids %}
-<h2>{{ grid.title }}</h2>
+<h2>{{ grid.title[0] | upper }}{{ grid.title[1:] }}</h2>
 <div class="wide" tabindex="0"><table><thead><tr><th scope="col">address</th>
 {% for name in grid.columns %}<th scope="col">{{ name }}</th>{% endfor %}
 </tr></thead><tbody>
