@@ -14,6 +14,7 @@ ACROSS = {
         "animals",
         "bad_input",
         "failures",
+        "gigabyte",
         "gone",
         "tls",
         "upgrade",
