@@ -69,7 +69,7 @@ class Inside:
         pack(settings()),
         pack(Inside()),
         pack("text"),
-        pack(Take(None)),
+        pack(Put(())),
         b"\x80\x04cwsproxy.core.admission\nmath\n.",
         b"\x80\x04cwsproxy.core.address\nre\n.",
     ],

@@ -1,12 +1,15 @@
 """Every complaint as a row: what stands in the file, which line and key, what is said."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.support.authority import tls_files
 from wsproxy.config.complaints import Complaint, SettingsError
 from wsproxy.config.load import load
+from wsproxy.config.relations import relations
+from wsproxy.config.settings import Settings
 
 FRONT = "[manager]\nforward=true\nendpoint="
 SECRETS = """[v2]
@@ -249,3 +252,12 @@ def test_the_environment_is_checked_too(name: str, text: str, key: str, problem:
     assert problem in complaint.problem
     assert complaint.source == f"environment variable {name}"
     assert complaint.line is None
+
+
+def test_windows_runs_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsproxy.config.relations.os", SimpleNamespace(name="nt"))
+    several = Settings.model_validate({"gateway": {"processes": 2}})
+    ((path, problem, remedy),) = relations(several, frozenset())
+    assert (path, remedy) == (("gateway", "processes"), "Write 1")
+    assert "Windows" in problem
+    assert list(relations(Settings(), frozenset())) == []

@@ -94,15 +94,22 @@ class Stop:
 
 ToWorker = Begin | Configured | Listen | Put | Gone | Close | Take | News | Serve | Drain | Stop
 
-# from worker to main; the others are in ``core.told``
+# what workers tell is in ``core.told``
+
+_TAKE = b"t"
 
 
 def pack(message: object) -> bytes:
+    """One for every connection is made short; no pickle begins so."""
+    if isinstance(message, Take):
+        return _TAKE + (message.circuit_id.bytes if message.circuit_id is not None else b"")
     return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
 
 
 def unpack(data: bytes) -> Any:
     """What main said."""
+    if data[:1] == _TAKE:
+        return Take(UUID(bytes=data[1:]) if data[1:] else None)
     return pickle.loads(data)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from wsproxy.core.frames import Frames, frame
 
-CHUNK = 256 * 1024
+CHUNK = 64 * 1024
 """Bytes read at once."""
 
 RETRY = 0.02
