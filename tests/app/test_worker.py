@@ -24,6 +24,7 @@ from tests.support.node import settings
 from tests.support.streams import KEYS, status, stream_manager
 from wsproxy.app import worker as module
 from wsproxy.app.messages import (
+    Ask,
     Begin,
     Close,
     Configured,
@@ -43,7 +44,7 @@ from wsproxy.core.circuit import Circuit, CloseReason, Direct, Protocol, Through
 from wsproxy.core.configuration import Configuration, Mode
 from wsproxy.core.setup import Places
 from wsproxy.core.targets import Listening
-from wsproxy.core.told import Closed, Ready, Report, SessionGone
+from wsproxy.core.told import Answered, Closed, Ready, Report, SessionGone
 from wsproxy.core.wire import Version
 from wsproxy.net.channel import Channel
 from wsproxy.observe import logs
@@ -134,6 +135,19 @@ async def test_a_connection_is_served_counted_and_told():
         assert (reports[-1].taken, reports[-1].open) == (1, 1)
         await client.close()
         await eventually(lambda: main.told[-1].open == 0)
+
+
+async def test_what_was_counted_is_told_when_it_is_asked_for(monkeypatch):
+    monkeypatch.setattr(module, "TICK", 60.0)
+    async with raw_app() as app, worker() as main:
+        client = await main.client(main.opened(to(app)))
+        await client.send(GET)
+        await client.answer()
+        main.say(Ask())
+        await main.heard(Answered)
+        (report,) = [told for told in main.told if isinstance(told, Report)]
+        assert [one.requests for one in report.carried] == [1]
+        await client.close()
 
 
 async def test_a_closed_circuit_ends_its_connections_before_that_is_told():

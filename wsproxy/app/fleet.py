@@ -4,7 +4,7 @@
 
 What is told to a worker stays in order, so it knows a circuit before the circuit's first
 connection, and nobody has to wait for an answer. Only closing does: a circuit is closed when every
-worker has ended its connections. Why sockets are handed over: decision 0016.
+worker has ended its connections. Why sockets are handed over: decision 0017.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ from wsproxy.core.routing import RouteTable
 from wsproxy.core.setup import Places
 from wsproxy.core.sharing import choose, ended_early, pause, remember
 from wsproxy.core.targets import Listening
-from wsproxy.core.told import Closed, Ready, Report, SessionGone, Told
+from wsproxy.core.told import Answered, Closed, Ready, Report, SessionGone, Told
 from wsproxy.core.wire import Version
 from wsproxy.data.accepted import Admit
 from wsproxy.manager.configurations import MOST
@@ -62,6 +62,9 @@ AGAIN = 0.05
 
 TICK = 0.5
 """Seconds between two looks at what is new about routes."""
+
+FRESH = 1.0
+"""Seconds that somebody who wants to see sums waits for the workers."""
 
 DOMAIN = pack(Take(None))
 
@@ -305,14 +308,14 @@ class Fleet:
                 worker.reported(told)
                 gathering.report(worker.connections, told)
                 if told.routes:
-                    self._tell_news()
+                    self.tell_news()
             case Closed():
                 gathering.closed(worker.connections, told)
-                waiting = worker.closing.pop(told.circuit_id, None)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(None)
+                worker.closed(told.circuit_id)
             case SessionGone():
                 gathering.session_gone(told)
+            case Answered():
+                worker.answered()
             case Ready():
                 worker.ready = True
                 if sum(one.ready for one in self._workers) == self._processes:
@@ -322,12 +325,19 @@ class Fleet:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
-            self._tell_news()
+            self.tell_news()
 
-    def _tell_news(self) -> None:
+    def tell_news(self) -> None:
+        """Tell the workers what is new about routes."""
         news = self._home.gathering.news()
         if news:
             self._tell(news)
+
+    async def refresh(self) -> None:
+        """Hear what the workers have counted until now; a busy one is not waited for long."""
+        asked = [worker.ask() for worker in self._living() if worker.ready]
+        if asked:
+            await asyncio.wait(asked, timeout=FRESH)
 
     # a worker has died
 

@@ -76,6 +76,11 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Report now, then say ``Answered``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Serve:
     """Everything was said that must be known; answered with ``Ready``."""
 

@@ -1,11 +1,14 @@
 """What is seen of a node from outside: the management API, health, and the private admin port."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from uuid import UUID
 
+from aiohttp import web
+
 from wsproxy.api import admin, health
-from wsproxy.api.endpoint import Endpoint
+from wsproxy.api.endpoint import Endpoint, Handler
 from wsproxy.api.guard import by_secret
 from wsproxy.api.v2 import management
 from wsproxy.app import rules
@@ -42,16 +45,24 @@ class Oversight:
         guard = by_secret(self._settings.v2.api_secret.get_secret_value())
         rows = health.endpoints(self._health(), guard)
         if self._settings.v2.enabled:
-            return [*rows, *management.endpoints(self._management(), guard)]
+            part = self._management()
+            fresh = management.endpoints(part, lambda handler: guard(self._fresh(handler)))
+            return [*rows, *fresh]
         return rows
 
     def admin(self) -> list[Endpoint]:
         """For the admin port: metrics, health in detail, circuits."""
         metrics = self._traffic.metrics.text
-        return [
+        rows = [
             *admin.endpoints(metrics, self._detail),
             *management.admin_endpoints(self._management()),
         ]
+        return [replace(row, handler=self._fresh(row.handler)) for row in rows]
+
+    def _fresh(self, handler: Handler) -> Handler:
+        """The same; worker processes are asked first what they have counted."""
+        fleet = self._traffic.fleet
+        return handler if fleet is None else _after(fleet.refresh, handler)
 
     def _management(self) -> management.ManagementPart:
         traffic = self._traffic
@@ -77,3 +88,11 @@ class Oversight:
             "version": rules.own_version(self._settings).value,
             "circuits": len(self._traffic.table()),
         }
+
+
+def _after(first: Callable[[], Awaitable[None]], handler: Handler) -> Handler:
+    async def both(request: web.Request) -> web.StreamResponse:
+        await first()
+        return await handler(request)
+
+    return both

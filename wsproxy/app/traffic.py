@@ -72,7 +72,7 @@ class Traffic:
         self.collector = Collector(self.circuits, self.activity.meters.get, unused)
         self._witness = OutcomeWitness(metrics, self.collector)
         dialer = self._carrying.dialer
-        self.checks = RouteChecks(self.table, self.routes, dialer, count=metrics.route_check)
+        self.checks = RouteChecks(self.table, self.routes, dialer, count=self._looked)
         self.feed.on_change(self._forget)
         self.feed.on_change(self.checks.forget)
         self.feed.on_change(opened_in(metrics))
@@ -91,6 +91,12 @@ class Traffic:
         await self.feed.start()
         self.collector.start()
         self.checks.start()
+
+    def _looked(self, kind: str, good: bool) -> None:
+        """A route was looked at; what that means is known right after."""
+        self.metrics.route_check(kind, good)
+        if self.fleet is not None:
+            asyncio.get_running_loop().call_soon(self.fleet.tell_news)
 
     def _fleet(self, processes: int) -> Fleet | None:
         if processes == 1:

@@ -16,6 +16,7 @@ from typing import Any
 
 from wsproxy.app.carrying import Carrying, Surroundings, anyone
 from wsproxy.app.messages import (
+    Ask,
     Begin,
     Close,
     Configured,
@@ -35,7 +36,7 @@ from wsproxy.core.configuration import Configuration
 from wsproxy.core.routing import EMPTY, RouteTable
 from wsproxy.core.sharing import remember
 from wsproxy.core.targets import Listening
-from wsproxy.core.told import Closed, Ready, Report, SessionGone, Told
+from wsproxy.core.told import Answered, Closed, Ready, Report, SessionGone, Told
 from wsproxy.data.handed import Handed
 from wsproxy.data.health import News
 from wsproxy.data.ledger import Ledger, Signs, TellingRoutes
@@ -135,6 +136,10 @@ class Worker:
         self._tell(Ready())
         self._tasks.start(self._report(), "report")
 
+    def _ask(self, message: Ask) -> None:
+        self._tell(self._working.report())
+        self._tell(Answered())
+
     def _drain(self, message: Drain) -> None:
         self._tasks.start(self._drained(message.grace), "drain")
 
@@ -184,6 +189,7 @@ _HEARD: dict[type, Callable[[Worker, Any], None]] = {
     Gone: Worker._gone,
     Close: Worker._close,
     News: Worker._learn,
+    Ask: Worker._ask,
     Serve: Worker._serve,
     Drain: Worker._drain,
     Stop: Worker._stop,

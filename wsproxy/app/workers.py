@@ -7,10 +7,11 @@ import os
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
-from wsproxy.app.messages import pack, unpack_told
+from wsproxy.app.messages import Ask, pack, unpack_told
 from wsproxy.config.sources import CLASSIC, PREFIX
 from wsproxy.core.configuration import Configuration
 from wsproxy.core.sharing import Load
@@ -59,6 +60,7 @@ class WorkerProcess:
         self.over = False
         self._heard = heard
         self._lost = lost
+        self._asked: deque[asyncio.Future[None]] = deque()
         self._handed = self._taken = self._open = 0
         self._process: asyncio.subprocess.Process | None = None
         self._channel: Channel | None = None
@@ -119,8 +121,24 @@ class WorkerProcess:
         self._handed += 1
         self.channel.send(take, sock)
 
+    def ask(self) -> asyncio.Future[None]:
+        """Have it report now; done when that has come, or when it is gone."""
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asked.append(answer)
+        self.tell(Ask())
+        return answer
+
+    def answered(self) -> None:
+        _done(self._asked.popleft())
+
     def reported(self, report: Report) -> None:
         self._taken, self._open = report.taken, report.open
+
+    def closed(self, circuit_id: UUID) -> None:
+        """It has ended a circuit's connections."""
+        waiting = self.closing.pop(circuit_id, None)
+        if waiting is not None:
+            _done(waiting)
 
     def _received(self, data: bytes, sock: socket.socket | None) -> None:
         if sock is not None:
@@ -136,9 +154,8 @@ class WorkerProcess:
     def _gone(self) -> None:
         self.over = True
         self._lost(self)
-        for waiting in self.closing.values():
-            if not waiting.done():
-                waiting.set_result(None)
+        for waiting in [*self.closing.values(), *self._asked]:
+            _done(waiting)
         self.closing.clear()
 
     # the end
@@ -161,3 +178,9 @@ class WorkerProcess:
         self.channel.close()
         code = process.returncode or 0
         return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _done(future: asyncio.Future[None]) -> None:
+    """Whoever waited may have given up."""
+    if not future.done():
+        future.set_result(None)

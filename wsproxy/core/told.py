@@ -48,6 +48,11 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """The report that was asked for came before this."""
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """The circuit's connections have been ended; this is the last that they carried."""
 
@@ -63,4 +68,4 @@ class SessionGone:
     reason: CloseReason
 
 
-Told = Report | Ready | Closed | SessionGone
+Told = Report | Ready | Answered | Closed | SessionGone
