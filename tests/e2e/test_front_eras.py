@@ -35,10 +35,11 @@ ASKED = [
 ]
 """The web server passes the question on; three of them show it."""
 ADDED = re.compile(rb"(?im)^(?:X-BackendAI-Wsproxy-Version|Date|Connection):.*\r\n")
-DEADLINE = 0.5
+DEADLINE = 2.0
 FATAL = {"infinite-body"}
 """Animals that a manager would read until its memory is full."""
 
+HANGING = {"hang", "drip", "unanswered", "stalled-body"}
 FEW = (
     "healthy-v1",
     "healthy-v2",
@@ -225,7 +226,7 @@ async def test_the_version_is_told_whatever_the_group_s_address_does(era, behind
         async def direct(name: str) -> Got | None:
             """None: no answer while the front has one long since."""
             path = f"/scaling-groups/{name}/wsproxy-version?group=default"
-            timeout = aiohttp.ClientTimeout(total=3 * DEADLINE)
+            timeout = aiohttp.ClientTimeout(total=DEADLINE)
             try:
                 return await before.ask(path, at=before.server, timeout=timeout)
             except TimeoutError:
@@ -249,7 +250,7 @@ async def test_the_version_is_told_whatever_the_group_s_address_does(era, behind
             elif name in ("no-address", "blank"):
                 assert era.no_address is NoAddress.NOT_FOUND, said
                 assert document["reason"] == "address-not-set"
-            else:
+            elif said is not None or name in HANGING:
                 assert (document["wsproxy_version"], document["degraded"]) == ("v1", True), name
         assert own["hang"] is None
         refused = own["refuse"]
