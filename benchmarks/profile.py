@@ -27,7 +27,7 @@ from wsproxy.app.gateway import Gateway
 from wsproxy.cli.serve import loop_factory
 from wsproxy.config.load import load
 from wsproxy.core.replica import Entry
-from wsproxy.data.engine import key_of
+from wsproxy.data.lanes import key_of
 from wsproxy.net.http1 import AppConnection
 
 APP = 1

@@ -346,3 +346,23 @@ def test_the_target_of_an_ordinary_line(line: bytes, target: str | None):
     assert target_of(head, 5, len(line)) == target
     if target is not None:
         assert request(first=line + b"\r\nHost: h\r\n").head.target == target
+
+
+@pytest.mark.parametrize(
+    ("fields", "passed"),
+    [
+        (b"X-Connection: a\r\nConnection: Keep-Alive\r\nb: 1\r\n", b"X-Connection: a\r\nb: 1\r\n"),
+        (b"Keep-Alive: timeout=5\r\nconnection: keep-alive\r\n", b""),
+        (b"a: Connection: keep-alive\r\n", b"a: Connection: keep-alive\r\n"),
+    ],
+)
+def test_a_kept_connection_is_no_news_for_the_client(fields: bytes, passed: bytes):
+    read = answer(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n" + fields + b"\r\n")
+    assert read.plain and read.keep_alive
+    assert read.raw == b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n" + passed + b"\r\n"
+
+
+@pytest.mark.parametrize("field", [b"close", b"keep-alive, x", b"X-Y", b"upgrade"])
+def test_what_connection_names_is_taken_out(field: bytes):
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: " + field + b"\r\n\r\n"
+    assert not answer(head).plain

@@ -23,7 +23,7 @@ from wsproxy.data.engine import Engine
 from wsproxy.data.h2 import Http2Only, only_h2
 from wsproxy.data.health import Routes
 from wsproxy.data.listeners import Factories
-from wsproxy.data.site import Outcome, Site
+from wsproxy.data.site import Forward, Outcome, Site
 from wsproxy.data.sites import CircuitSite, SiteRules, WildcardSite
 from wsproxy.data.tcp import serve_tcp
 from wsproxy.data.v1 import V1Listener, local_only
@@ -36,6 +36,8 @@ class Witness(Protocol):
     """Is told how everything ended (``app.witness``)."""
 
     def __call__(self, outcome: Outcome) -> None: ...
+
+    def passed(self, forward: Forward, status: int, seconds: float) -> bool: ...
 
     def connection_left(self, circuit: Circuit, seconds: float) -> None: ...
 

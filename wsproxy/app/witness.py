@@ -8,7 +8,7 @@ from wsproxy.core.circuit import Circuit, ThroughManager
 from wsproxy.core.failure import CONNECTING
 from wsproxy.core.routing import RouteTable
 from wsproxy.core.wire import Version
-from wsproxy.data.site import Outcome
+from wsproxy.data.site import Forward, Outcome
 from wsproxy.observe.logs import Access, log_access, wants_access
 from wsproxy.observe.metrics import Metrics
 
@@ -47,6 +47,15 @@ class OutcomeWitness:
         side = "" if outcome.failure is None else outcome.failure.side.value
         if wants_access(side):
             log_access(access_of(outcome, version))
+
+    def passed(self, forward: Forward, status: int, seconds: float) -> bool:
+        """The same for an exchange that went well, if nobody wants to read of it."""
+        if wants_access(""):
+            return False
+        self._metrics.exchange(forward.version, status, seconds)
+        if forward.circuit_id is not None:
+            self._collector.connected(forward.circuit_id)
+        return True
 
     def _collect(self, outcome: Outcome) -> None:
         circuit_id = outcome.forward.circuit_id

@@ -344,11 +344,21 @@ def read_answer(raw: bytes, method: str) -> Answer | str:
     if isinstance(body, str):
         return body
     reason = reason[:-1] if reason else b""  # without its CR
-    if minor == b"1" and not seen:
+    if minor == b"1" and seen.keys() <= _KEPT and not _names_more(seen):
+        raw = _KEEP_ALIVE_LINES.sub(b"", raw)
         return Answer(status, reason, raw, body, body is not UNTIL_CLOSE, (), plain=True)
     options = tuple(tokens(seen[b"connection"])) if b"connection" in seen else ()
     keep = minor == b"1" and body is not UNTIL_CLOSE and b"close" not in options
     return Answer(status, reason, raw, body, keep, options)
+
+
+_KEPT = frozenset({b"connection", b"keep-alive", b"content-length"})
+_KEEP_ALIVE_LINES = re.compile(rb"(?<=\n)(?:connection|keep-alive):.*+\n", re.IGNORECASE)
+
+
+def _names_more(seen: dict[bytes, list[bytes]]) -> bool:
+    """Whether Connection says more than what HTTP/1.1 means anyway."""
+    return any(value.lower() != b"keep-alive" for value in seen.get(b"connection", ()))
 
 
 def _lines_end_well(raw: bytes) -> bool:

@@ -17,9 +17,10 @@ from wsproxy.core.heads import Peer
 from wsproxy.core.negotiate import Form
 from wsproxy.core.problem import Problem
 from wsproxy.core.wire import Version
-from wsproxy.data.clientside import Given
+from wsproxy.data.clientside import Given, Underway
 from wsproxy.data.engine import Engine
 from wsproxy.data.exchange import Exchange
+from wsproxy.data.quick import quick
 from wsproxy.data.recipes import Ready
 from wsproxy.data.replies import form_for, problem_bytes, reply_bytes
 from wsproxy.data.site import Forward, HandOver, Refuse, Reply, Site
@@ -57,7 +58,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._peer = Peer("")
         self._unread = b""
-        self._exchange: Exchange | None = None
+        self._exchange: Underway | None = None
         self._lingering = False
         self._head_begun = False
         self.held = False  # the app takes no more
@@ -104,8 +105,17 @@ class ClientConnection(asyncio.Protocol):
             data = exchange.feed(data)
             if data and self._exchange is not None:
                 self._keep_unread(self._unread + data)
-        elif not self._lingering:
+        elif not self._lingering and (self._unread or not self._known(data)):
             self._read_head(data)
+
+    def _known(self, data: bytes) -> bool:
+        """Whether it is one head, of a kind that was planned before."""
+        engine = self._engine
+        ready = engine.recipes.find(data, self._site, self._peer, engine.rules.head)
+        if ready is None:
+            return False
+        self._begin(ready, b"")
+        return True
 
     def eof_received(self) -> None:
         """The client ends its side; the transport closes when this returns."""
@@ -148,8 +158,6 @@ class ClientConnection(asyncio.Protocol):
         engine = self._engine
         ready = engine.recipes.find(raw, self._site, self._peer, engine.rules.head)
         if ready is not None:
-            self.timer.clear()
-            self._head_begun = False
             self._begin(ready, rest)
             return
         fault = too_large(raw, engine.rules.head)
@@ -195,6 +203,14 @@ class ClientConnection(asyncio.Protocol):
             self._answer(request, plan, rest)
 
     def _begin(self, ready: Ready, rest: bytes) -> None:
+        self._head_begun = False
+        if not rest:
+            short = quick(self, self._engine, self._site, ready)
+            if short is not None:
+                self._exchange = short
+                short.go()
+                return
+        self.timer.clear()
         exchange = Exchange(self, self._engine, self._site, ready)
         self._exchange = exchange
         left = exchange.start(rest)
@@ -268,6 +284,17 @@ class ClientConnection(asyncio.Protocol):
         if hold is not self.held:
             self.held = hold
             self._listen()
+
+    def goes_on(self, exchange: Underway) -> None:
+        if self._exchange is not None:
+            self._exchange = exchange
+
+    def answered(self) -> None:
+        self._exchange = None
+        if self.held:
+            self.hold_app(False)
+        if self._transport is not None and not self._transport.is_closing():
+            self._rest()
 
     def finished(self, *, keep: bool) -> None:
         exchange, self._exchange = self._exchange, None

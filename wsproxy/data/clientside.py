@@ -16,6 +16,20 @@ class Given:
     address: str
 
 
+class Underway(Protocol):
+    """One exchange, as the client's connection sees it."""
+
+    over: bool
+
+    @property
+    def complete(self) -> bool: ...
+
+    def feed(self, data: bytes) -> bytes: ...
+    def client_gone(self) -> None: ...
+    def client_full(self) -> None: ...
+    def client_ready(self) -> None: ...
+
+
 class Client(Protocol):
     """The client's connection, as an exchange sees it."""
 
@@ -43,6 +57,14 @@ class Client(Protocol):
 
     def hold_app(self, hold: bool) -> None:
         """Read no more from the client (or again): the app takes no more."""
+        ...
+
+    def goes_on(self, exchange: "Underway") -> None:
+        """Another one carries the request from here on."""
+        ...
+
+    def answered(self) -> None:
+        """A whole request got a whole answer, and the connection stays."""
         ...
 
     def finished(self, *, keep: bool) -> None:

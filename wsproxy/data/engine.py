@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Hashable
 from uuid import UUID
 
-from wsproxy.core.circuit import Direct, Route, ThroughManager
+from wsproxy.core.circuit import Route, ThroughManager
 from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.data.activity import Activity
 from wsproxy.data.connections import Connections, Use
 from wsproxy.data.dial import Dialer
+from wsproxy.data.lanes import key_of
 from wsproxy.data.recipes import Recipes
 from wsproxy.data.rules import EngineRules
 from wsproxy.data.site import Outcome, Site
@@ -27,13 +28,6 @@ def record(site: Site, outcome: Outcome, now: float) -> None:
         site.record(outcome)
     except Exception:
         log.exception("recording an exchange failed")
-
-
-def key_of(route: Route) -> Hashable:
-    """What makes two routes the same place. The generation fences a reused address (design 6)."""
-    if isinstance(route, Direct):
-        return (route.host, route.port, route.generation, route.tls)
-    return route
 
 
 class Engine:

@@ -22,7 +22,8 @@ from wsproxy.core.headers import AnswerExtras, answer_bytes, plain_bytes, reques
 from wsproxy.core.problem import Problem, of_failure
 from wsproxy.core.wire import Version
 from wsproxy.data.clientside import Client
-from wsproxy.data.engine import Engine, key_of, record
+from wsproxy.data.engine import Engine, record
+from wsproxy.data.lanes import key_of
 from wsproxy.data.moving import Moving
 from wsproxy.data.recipes import Ready
 from wsproxy.data.replies import form_for, problem_bytes
@@ -62,7 +63,7 @@ class Exchange:
         self._client = client
         self._engine = engine
         self._site = site
-        request, forward, use, target, self._head = ready
+        request, forward, use, target, self._head, _ = ready
         self._request = request
         self._forward = forward
         self._meter, self._users = use
@@ -90,6 +91,14 @@ class Exchange:
         return self._upload.complete
 
     # -- begin
+
+    def take_over(self, app: AppConnection, key: Hashable, started: float) -> None:
+        """Go on with a request that was counted and sent already (``data.quick``)."""
+        self._app = app
+        self._key = key
+        self._outcome.started = started
+        self._users.add(self)
+        self._client.timer.set(self._engine.rules.first_byte, self.too_late)
 
     def start(self, rest: bytes) -> bytes:
         """Take the bytes that came with the head; those after the request are returned.
@@ -190,7 +199,7 @@ class Exchange:
         if client.full:
             app.pause()
         if not self.over:
-            client.timer.set(self._engine.rules.first_byte, self._too_late)
+            client.timer.set(self._engine.rules.first_byte, self.too_late)
 
     def _made_head(self) -> bytes:
         request, forward = self._request, self._forward
@@ -202,7 +211,7 @@ class Exchange:
 
     def _wait_for_answer(self) -> None:
         if self._answer is None and not self.over:
-            self._client.timer.set(self._engine.rules.first_byte, self._too_late)
+            self._client.timer.set(self._engine.rules.first_byte, self.too_late)
 
     # -- what the app says (net.http1.AppUser)
 
@@ -355,7 +364,7 @@ class Exchange:
             return
         self.go()
 
-    def _too_late(self) -> None:
+    def too_late(self) -> None:
         """The first byte of the answer did not come in time, or the upload stands still."""
         waits_for_client = not self.complete and not (self._app and self._app.writing_paused)
         self._drop_app()

@@ -52,6 +52,9 @@ class FrontSite:
             ends_session=ended_session(head.method, head.path),
         )
 
+    def passed(self, forward: Forward, status: int, seconds: float) -> bool:
+        return False
+
     def record(self, outcome: Outcome) -> None:
         forward = outcome.forward
         if not isinstance(forward, FrontForward) or forward.ends_session is None:
@@ -68,6 +71,9 @@ class ApiSite:
 
     def plan(self, head: RequestHead, peer: Peer) -> Plan:
         return self._plan
+
+    def passed(self, forward: Forward, status: int, seconds: float) -> bool:
+        return False
 
     def record(self, outcome: Outcome) -> None:
         raise AssertionError("the API site never forwards")

@@ -12,7 +12,7 @@ from wsproxy.core.circuit import Alpn
 from wsproxy.core.heads import Peer, RequestHead
 from wsproxy.core.problem import Problem
 from wsproxy.core.wire import Version
-from wsproxy.data.site import Outcome, Plan, Refuse
+from wsproxy.data.site import Forward, Outcome, Plan, Refuse
 from wsproxy.net.connect import Factory
 
 
@@ -43,6 +43,9 @@ class Http2Only:
     def plan(self, head: RequestHead, peer: Peer) -> Plan:
         msg = "This app speaks HTTP/2 alone: the client must offer h2 in ALPN."
         return Refuse(Problem("http-version", msg=msg), Version.V2)
+
+    def passed(self, forward: Forward, status: int, seconds: float) -> bool:
+        return False
 
     def record(self, outcome: Outcome) -> None:
         raise AssertionError("this site never forwards")

@@ -10,7 +10,8 @@ from uuid import UUID
 from wsproxy.core.circuit import Alpn, Circuit, CloseReason
 from wsproxy.data.arrivals import Arrival, Arrivals
 from wsproxy.data.draining import drain
-from wsproxy.data.engine import Engine, key_of
+from wsproxy.data.engine import Engine
+from wsproxy.data.lanes import key_of
 from wsproxy.data.listeners import Factories
 from wsproxy.net.connect import Factory
 from wsproxy.net.tasks import Tasks

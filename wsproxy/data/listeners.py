@@ -18,7 +18,8 @@ from wsproxy.core.problem import Problem
 from wsproxy.core.wire import Version
 from wsproxy.data.arrivals import Arrival, Arrivals
 from wsproxy.data.draining import drain
-from wsproxy.data.engine import Engine, key_of
+from wsproxy.data.engine import Engine
+from wsproxy.data.lanes import key_of
 from wsproxy.net.binding import BACKLOG, PortTaken, listen
 from wsproxy.net.connect import UNIX, Factory
 from wsproxy.net.sockets import accepts

@@ -6,12 +6,16 @@ bytes they were found in, and is good for the next request with exactly these by
 client, while the site says that its plan still holds. Only the first line is read anew.
 """
 
+from collections.abc import Hashable
 from typing import NamedTuple
 
-from wsproxy.core.framing import HeadLimits, Request, target_of
+from wsproxy.core.circuit import Direct
+from wsproxy.core.failure import SAFE_METHODS
+from wsproxy.core.framing import NO_BODY, HeadLimits, Request, target_of
 from wsproxy.core.headers import field_bytes
 from wsproxy.core.heads import Peer
 from wsproxy.data.connections import Use
+from wsproxy.data.lanes import key_of
 from wsproxy.data.site import Again, Forward, Site
 
 LIMIT = 1024
@@ -25,6 +29,8 @@ class Ready(NamedTuple):
     """A planned request. ``head``: as it goes to the app; b"": it is made when it is needed.
 
     ``request`` may be an earlier one with the same method and fields; ``target`` is this one's.
+    ``key``: of the pool's lane, if nothing but a safe request without a body to one app is asked
+    for (``data.quick``).
     """
 
     request: Request
@@ -32,6 +38,7 @@ class Ready(NamedTuple):
     use: Use
     target: str
     head: bytes = b""
+    key: Hashable = None
 
 
 class _Recipe(NamedTuple):
@@ -41,8 +48,10 @@ class _Recipe(NamedTuple):
     begin: bytes  # the method, a space and a slash
     request: Request
     again: Again
+    forward: Forward
     use: Use
     fields: bytes
+    key: Hashable
 
 
 class Recipes:
@@ -62,18 +71,19 @@ class Recipes:
         """The whole plan for the head ``raw``, or None: then it must be read."""
         end = raw.find(b"\r\n")
         recipe = self._known.get(raw[end:])
-        if recipe is None or recipe.site is not site or recipe.host != peer.host:
+        if recipe is None:
             return None
-        if recipe.tls != peer.tls or end > limits.target_bytes or len(raw) > limits.head_bytes:
+        planner, host, tls, begin, request, again, known, use, fields, key = recipe
+        if planner is not site or host != peer.host or tls != peer.tls:
             return None
-        target = target_of(raw, len(recipe.begin), end) if raw.startswith(recipe.begin) else None
-        if target is None:
+        if end > limits.target_bytes or len(raw) > limits.head_bytes or not raw.startswith(begin):
             return None
-        forward = recipe.again(target)
-        if forward is None:
+        target = target_of(raw, len(begin), end)
+        forward = again(target) if target is not None else None
+        if target is None or forward is None:
             return None
-        head = raw[: end + 2] + recipe.fields
-        return Ready(recipe.request, forward, recipe.use, target, head)
+        head = raw[: end + 2] + fields
+        return Ready(request, forward, use, target, head, key if forward is known else None)
 
     def learn(self, raw: bytes, site: Site, peer: Peer, ready: Ready) -> None:
         """Remember how a request went on, if that may say something about others."""
@@ -94,6 +104,17 @@ class Recipes:
             begin,
             request,
             forward.again,
+            forward,
             ready.use,
             field_bytes(head.http_version, forward.request_headers, request.body),
+            _key(request, forward),
         )
+
+
+def _key(request: Request, forward: Forward) -> Hashable:
+    """The only lane that such requests can take, if they are of the simplest kind."""
+    plain = request.body is NO_BODY and request.keep_alive and not forward.response_headers
+    if not plain or request.head.method not in SAFE_METHODS or len(forward.routes) != 1:
+        return None
+    route = forward.routes[0]
+    return key_of(route) if isinstance(route, Direct) else None

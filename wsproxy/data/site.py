@@ -99,5 +99,9 @@ class Site(Protocol):
     def plan(self, head: RequestHead, peer: Peer) -> Plan: ...
 
     def record(self, outcome: Outcome) -> None:
-        """Called exactly once for every Forward, whatever happened."""
+        """Called exactly once for every Forward, whatever happened, or ``passed`` was enough."""
+        ...
+
+    def passed(self, forward: Forward, status: int, seconds: float) -> bool:
+        """Count an exchange with which everything was as it should; False: it must be recorded."""
         ...

@@ -70,6 +70,9 @@ class _Apps:
     def routes(self) -> Routes:
         return self._routes
 
+    def passed(self, forward: Forward, status: int, seconds: float) -> bool:
+        return not self._routes.troubled
+
     def record(self, outcome: Outcome) -> None:
         self._routes.record(outcome)
 

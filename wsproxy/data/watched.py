@@ -1,11 +1,14 @@
 """A site whose outcomes somebody else wants to see too: metrics, the access log, collection."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 from wsproxy.core.heads import Peer, RequestHead
-from wsproxy.data.site import Outcome, Plan, Site
+from wsproxy.data.site import Forward, Outcome, Plan, Site
 
-Witness = Callable[[Outcome], None]
+
+class Witness(Protocol):
+    def __call__(self, outcome: Outcome) -> None: ...
+    def passed(self, forward: Forward, status: int, seconds: float) -> bool: ...
 
 
 class Watched:
@@ -21,3 +24,8 @@ class Watched:
     def record(self, outcome: Outcome) -> None:
         self._site.record(outcome)
         self._witness(outcome)
+
+    def passed(self, forward: Forward, status: int, seconds: float) -> bool:
+        return self._site.passed(forward, status, seconds) and self._witness.passed(
+            forward, status, seconds
+        )

@@ -6,6 +6,7 @@ as they came; where they end is decided by ``core.framing`` and ``core.bodies``.
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Protocol, cast
 
 from wsproxy.core.bodies import CountedBody, Tracker, follow
@@ -18,6 +19,12 @@ MAX_ANSWER_HEAD = 256 * 1024
 
 HIGH_WATER = 256 * 1024
 """Bytes waiting to be written to one side before the other side is not read any more."""
+
+
+REMEMBERED = 1024
+"""Bytes of a head that may be remembered: an app answers many requests with the same one."""
+
+_read = lru_cache(maxsize=256)(read_answer)
 
 
 class AppUser(Protocol):
@@ -78,6 +85,11 @@ class AppConnection(asyncio.Protocol):
         transport = self.transport
         if transport is not None and not transport.is_closing():
             transport.write(data)
+
+    def hand_to(self, user: AppUser, other: AppUser) -> None:
+        """Tell another one from now on, if ``user`` is still told."""
+        if self._user is user:
+            self._user = other
 
     def write(self, data: bytes) -> None:
         """More of the request's body."""
@@ -195,7 +207,8 @@ class AppConnection(asyncio.Protocol):
                     self._fail("the head of the answer is not valid HTTP/1")
                 return
             self._head = b""
-            answer = read_answer(data[: end + 4], self._method)
+            read = _read if end < REMEMBERED else read_answer
+            answer = read(data[: end + 4], self._method)
             if isinstance(answer, str):
                 self._fail(answer)
                 return
