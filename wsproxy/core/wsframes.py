@@ -47,6 +47,13 @@ def mask_in_place(key: bytes, data: bytearray) -> None:
 
 def encode(opcode: Opcode, payload: bytes, key: bytes, mask: Mask = mask_in_place) -> bytes:
     """One final, masked frame. ``key``: four random bytes, new for each frame (section 5.3)."""
+    return b"".join(parts(opcode, payload, key, mask))
+
+
+def parts(
+    opcode: Opcode, payload: bytes, key: bytes, mask: Mask = mask_in_place
+) -> tuple[bytes, bytearray]:
+    """The same as its head and its masked payload: a large one need not be copied once more."""
     size = len(payload)
     if size <= _CONTROL_LIMIT:
         head = struct.pack("!BB", _FIN | opcode, _MASKED | size)
@@ -56,7 +63,7 @@ def encode(opcode: Opcode, payload: bytes, key: bytes, mask: Mask = mask_in_plac
         head = struct.pack("!BBQ", _FIN | opcode, _MASKED | 127, size)
     masked = bytearray(payload)
     mask(key, masked)
-    return b"".join((head, key, masked))
+    return head + key, masked
 
 
 def encode_close(code: int, key: bytes) -> bytes:

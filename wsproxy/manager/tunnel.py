@@ -21,9 +21,9 @@ from wsproxy.core.wsframes import (
     Mask,
     Opcode,
     close_code,
-    encode,
     encode_close,
     mask_in_place,
+    parts,
     split,
 )
 
@@ -35,6 +35,9 @@ else:
     MASK = websocket_mask
 
 PROTOCOL_ERROR = 1002
+
+LARGE = 16 * 1024
+"""Bytes that cost more to be joined than to be written by themselves."""
 
 
 class TunnelClosed(ConnectionError):
@@ -184,9 +187,10 @@ class Tunnel(asyncio.Transport):
         except FrameError:
             self._ended(PROTOCOL_ERROR)
             return
-        payload = b"".join(piece for opcode, piece in pieces if opcode is Opcode.BINARY)
-        if payload and not self._closing:
-            self._hear(payload)
+        payload = [piece for opcode, piece in pieces if opcode is Opcode.BINARY and piece]
+        for piece in payload if len(data) >= LARGE else (b"".join(payload),):
+            if piece and not self._closing:
+                self._hear(piece)
         for opcode, piece in pieces:
             if opcode is Opcode.PING and not self._closing:
                 self._send(Opcode.PONG, piece)
@@ -268,8 +272,14 @@ class Tunnel(asyncio.Transport):
         self._after("farewell", self._rules.farewell, self._part)
 
     def _send(self, opcode: Opcode, payload: bytes) -> None:
-        if not self._socket.is_closing():
-            self._socket.write(encode(opcode, payload, secrets.token_bytes(4), MASK))
+        if self._socket.is_closing():
+            return
+        head, masked = parts(opcode, payload, secrets.token_bytes(4), MASK)
+        if len(masked) < LARGE:
+            self._socket.write(head + masked)
+        else:  # not copied once more
+            self._socket.write(head)
+            self._socket.write(masked)
 
 
 class _SocketSide(asyncio.Protocol):
