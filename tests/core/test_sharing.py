@@ -32,6 +32,8 @@ def busy(count: int) -> Load:
         ([Load(ready=True, open=3, waiting=3), busy(2)], 0, 1),
         ([Load(ready=True, waiting=WAITING), busy(9000)], 0, 1),
         ([Load(ready=True, waiting=WAITING)], 0, None),
+        ([Load(ready=True, late=True), busy(9)], 0, 1),
+        ([Load(ready=True, open=2, late=True), Load(ready=True, open=1, late=True)], 0, 1),
     ],
 )
 def test_the_one_with_the_fewest_gets_the_next(loads, turn, chosen):

@@ -307,15 +307,23 @@ async def test_the_sums_are_what_was_sent():
         assert running.gateway.traffic.activity.carried() == carried
 
 
-async def test_a_worker_that_hangs_keeps_nobody_waiting_for_long():
-    async with opened() as (running, _, link):
-        victim = fleet_of(running).pids[0]
-        os.kill(victim, signal.SIGSTOP)
+async def test_a_worker_that_hangs_gets_no_connections_and_keeps_nobody_waiting(monkeypatch):
+    monkeypatch.setattr("wsproxy.core.sharing.LATE", 1.0)
+    async with opened() as (running, app, link):
+        victim = fleet_of(running)._workers[0]
+        os.kill(victim.pid, signal.SIGSTOP)
         try:
             row = await asyncio.wait_for(known(running), 10)
             assert row["port"] == link.port
+            await eventually(lambda: victim.load.late)
+            before = victim.open
+            clients = [await connected(link, f"/{number}") for number in range(6)]
+            assert victim.open == before
+            assert app.paths == [f"/{number}" for number in range(6)]
+            for client in clients:
+                await client.close()
         finally:
-            os.kill(victim, signal.SIGCONT)
+            os.kill(victim.pid, signal.SIGCONT)
 
 
 async def metric(running: Node, name: str) -> float:

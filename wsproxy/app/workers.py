@@ -13,6 +13,7 @@ from uuid import UUID
 
 from wsproxy.app.messages import Ask, pack, unpack_told
 from wsproxy.config.sources import CLASSIC, PREFIX
+from wsproxy.core import sharing
 from wsproxy.core.configuration import Configuration
 from wsproxy.core.sharing import Load
 from wsproxy.core.told import Report, Told
@@ -62,6 +63,7 @@ class WorkerProcess:
         self._lost = lost
         self._asked: deque[asyncio.Future[None]] = deque()
         self._handed = self._taken = self._open = 0
+        self._heard_at = 0.0
         self._process: asyncio.subprocess.Process | None = None
         self._channel: Channel | None = None
 
@@ -85,7 +87,8 @@ class WorkerProcess:
     @property
     def load(self) -> Load:
         serves = self.ready and not self.over
-        return Load(serves, self.open, self._channel.waiting if self._channel else 0)
+        waiting = self._channel.waiting if self._channel is not None else 0
+        return Load(serves, self.open, waiting, time.monotonic() - self._heard_at > sharing.LATE)
 
     async def start(self) -> None:
         """Raises ``OSError`` when the system lets us start nothing."""
@@ -143,6 +146,7 @@ class WorkerProcess:
     def _received(self, data: bytes, sock: socket.socket | None) -> None:
         if sock is not None:
             sock.close()
+        self._heard_at = time.monotonic()
         try:
             told = unpack_told(data)
         except Exception:

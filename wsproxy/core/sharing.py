@@ -13,6 +13,9 @@ WAITING = 256
 PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before a process is started anew, by how many ended early in a row."""
 
+LATE = 3.0
+"""Seconds without a word after which a process counts as hanging; they report twice a second."""
+
 EARLY = 10.0
 """Seconds; a process that ended before that may be one that always will."""
 
@@ -24,17 +27,18 @@ class Load:
     ready: bool
     open: int = 0
     waiting: int = 0
+    late: bool = False  # it has not been heard for long
 
 
 def choose(loads: Sequence[Load], turn: int) -> int | None:
     """Which process gets the next connection: the one with the fewest; ties go round by ``turn``.
 
-    None when nobody can take one now.
+    One that hangs gets some only when all do. None when nobody can take one now.
     """
     count = len(loads)
     order = [(turn + step) % count for step in range(count)]
     able = [at for at in order if loads[at].ready and loads[at].waiting < WAITING]
-    return min(able, key=lambda at: loads[at].open, default=None)
+    return min(able, key=lambda at: (loads[at].late, loads[at].open), default=None)
 
 
 def share(limit: int, processes: int) -> int:
