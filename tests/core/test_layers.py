@@ -64,3 +64,12 @@ def test_a_change_of_many_copies_few():
         small = small.with_(key, key)
     assert len(small._top) == THIN and not small._below
     assert small.with_(99, 0)._below
+
+
+def test_differences_are_found_across_thick_layers():
+    before: Layers[int, str] = Layers({1: "a", 2: "b"})
+    after: Layers[int, str] = Layers({2: "B", 3: "c"})
+    assert before.gone_in(after) == [1]
+    assert before.new_in(after) == [2, 3]
+    kept = before[2]
+    assert before.new_in(Layers({2: kept})) == []
