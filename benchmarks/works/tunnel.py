@@ -35,8 +35,9 @@ def _run(plan: Plan, found: Found, transfer: "type[_Transfer]") -> Found:
         module("benchmarks.ends.manager", core=plan.cores.load) as (_, port),
         _ours(plan, int(port)) as ours,
         module("benchmarks.peers.aiohttp_tunnel", port, core=plan.cores.proxy) as (pid, line),
+        module("benchmarks.peers.picows_tunnel", port, core=plan.cores.proxy) as (other, second),
     ):
-        targets = [ours, Running("aiohttp", int(line), pid)]
+        targets = [ours, Running("aiohttp", int(line), pid), Running("picows", int(second), other)]
         for target in targets:
             _measured(target, transfer, 8)  # warm
         in_turn(plan, found, targets, partial(_measured, transfer=transfer, mib=size))

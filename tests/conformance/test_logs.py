@@ -1,8 +1,6 @@
 """Case 90: secrets never appear in logs, the URL query of the access log included."""
 
 import io
-import logging
-from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -14,16 +12,11 @@ from wsproxy.observe import logs
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
+def log() -> io.StringIO:
     """Everything that the process logs, from debug on, as ``serve`` would write it."""
-    loggers = [logging.getLogger(name) for name in (logs.LOGGER, *logs.NOISY)]
-    before = [(each.handlers, each.propagate, each.level) for each in loggers]
     stream = io.StringIO()
     logs.setup("debug", "text", stream)
-    yield stream
-    for each, (handlers, propagate, level) in zip(loggers, before, strict=True):
-        each.handlers, each.propagate = handlers, propagate
-        each.setLevel(level)
+    return stream
 
 
 async def _app(request: web.Request) -> web.Response:

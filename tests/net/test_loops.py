@@ -17,11 +17,6 @@ def test_uvloop_runs_it_but_not_on_windows(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_server_searches_less_for_cycles() -> None:
-    before = gc.get_threshold()
-    try:
-        module.search_less()
-        assert gc.get_threshold() == module.THRESHOLDS
-        assert gc.get_freeze_count() > 0
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*before)
+    module.search_less()
+    assert gc.get_threshold() == module.THRESHOLDS
+    assert gc.get_freeze_count() > 0

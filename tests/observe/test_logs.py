@@ -3,23 +3,12 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 from wsproxy.observe import logs
 
 LOG = logging.getLogger("wsproxy.test")
-
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in (logs.LOGGER, *logs.NOISY)]
-    before = [(each.handlers, each.propagate, each.level) for each in loggers]
-    yield
-    for each, (handlers, propagate, level) in zip(loggers, before, strict=True):
-        each.handlers, each.propagate = handlers, propagate
-        each.setLevel(level)
 
 
 def written(style: str = "text", level: str = "info") -> io.StringIO:

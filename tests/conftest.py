@@ -1,0 +1,32 @@
+"""What commands set for a whole process is put back after each test."""
+
+import gc
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from wsproxy.observe import logs
+
+LOGGERS = [logging.getLogger(name) for name in (logs.LOGGER, *logs.NOISY)]
+AT_FIRST = [(each.handlers, each.propagate, each.level) for each in LOGGERS]
+THRESHOLDS = gc.get_threshold()
+
+
+@pytest.fixture(autouse=True)
+def process_settings() -> Iterator[None]:
+    """Log handlers, and how often the interpreter looks for cycles. Fixtures of a whole module run
+    commands too, so it is put back before a test as well.
+    """
+    _put_back()
+    yield
+    _put_back()
+
+
+def _put_back() -> None:
+    for each, (handlers, propagate, level) in zip(LOGGERS, AT_FIRST, strict=True):
+        each.handlers, each.propagate = handlers, propagate
+        each.setLevel(level)
+    if gc.get_threshold() != THRESHOLDS:
+        gc.unfreeze()
+        gc.set_threshold(*THRESHOLDS)
