@@ -41,6 +41,7 @@ class Client(asyncio.Protocol):
     def __init__(self, url: str) -> None:
         self._url = url
         self._tunnel: WSTransport | None = None
+        self._early = b""  # uvloop reads although it was paused when the connection was made
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -52,11 +53,15 @@ class Client(asyncio.Protocol):
     async def _open(self) -> None:
         self._tunnel, _ = await ws_connect(lambda: Down(self), self._url, max_frame_size=1 << 26)
         self._tunnel.underlying_transport.set_write_buffer_limits(high=HIGH_WATER)
+        if self._early:
+            self._tunnel.send(WSMsgType.BINARY, self._early)
         self.transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         if self._tunnel is not None:
             self._tunnel.send(WSMsgType.BINARY, data)
+        else:
+            self._early += data
 
     def pause_writing(self) -> None:
         if self._tunnel is not None:
