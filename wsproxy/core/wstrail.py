@@ -33,9 +33,12 @@ class FrameTrail:
     def feed(self, data: bytes) -> None:
         """These bytes have been sent."""
         size = len(data)
-        if not self._left and not self._head and 2 <= size == data[1] + 2 < 128:
+        if size <= self._left:
+            self._left -= size
+            return  # a part of a long one
+        if not self._left and not self._head and _one_frame(data, size):
             self.closed = self.closed or data[0] & _OPCODE == _CLOSE
-            return  # one short frame, which is what most writes are
+            return  # which is what most writes are
         at = 0
         while at < size:
             skipped = min(self._left, size - at)
@@ -55,6 +58,13 @@ class FrameTrail:
         self.closed = self.closed or head[0] & _OPCODE == _CLOSE
         self._left = _payload(head)
         return at + length - had
+
+
+def _one_frame(data: bytes, size: int) -> bool:
+    """Whether it is one whole frame of a server, of less than 64 KiB."""
+    if size < 126 + 2:
+        return size >= 2 and data[1] + 2 == size
+    return data[1] == 126 and (data[2] << 8 | data[3]) + 4 == size
 
 
 def _head_length(head: bytes) -> int:

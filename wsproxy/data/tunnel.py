@@ -21,6 +21,7 @@ class _Followed:
         self.trail = FrameTrail()
         self._transport = transport
         self._write = transport.write
+        self.is_closing = transport.is_closing  # asked for every write
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

@@ -122,7 +122,9 @@ class _Client(_Half):
 
     def count(self, size: int) -> None:
         """The user sent something: the second clock moves (design 5.9)."""
-        self._relay.count_in(size)
+        relay = self._relay
+        relay.meter.bytes_in += size
+        relay.meter.last_user_bytes = relay.now()
 
 
 class _Upstream(_Half):
@@ -157,7 +159,7 @@ class Relay:
         self.meter = meter
         self.long = long or _ENDLESS
         self._on_end = on_end
-        self._now = now
+        self.now = now
         self._linger = linger
         self._client: _Half = _Client(self, client, upstream)
         self._upstream: _Half = _Upstream(self, upstream, client)
@@ -204,12 +206,6 @@ class Relay:
     def abort(self) -> None:
         """End both sides now."""
         self.happened(Event.ABORT_ASKED)
-
-    def count_in(self, size: int) -> None:
-        """The user sent something: the second clock moves (design 5.9)."""
-        meter = self.meter
-        meter.bytes_in += size
-        meter.last_user_bytes = self._now()
 
     def happened(self, event: Event, error: Exception | None = None) -> None:
         """Take one step of the table."""
