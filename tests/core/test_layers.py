@@ -73,3 +73,15 @@ def test_differences_are_found_across_thick_layers():
     assert before.new_in(after) == [2, 3]
     kept = before[2]
     assert before.new_in(Layers({2: kept})) == []
+
+
+def test_a_merge_takes_out_what_was_taken_out():
+    layers = first = Layers(dict.fromkeys(range(100), "a"))
+    for key in range(THIN + 1):
+        layers = layers.without(key) if key % 2 else layers.with_(key, "b")
+
+    assert layers._below is not first._below and not layers._top
+    assert sorted(layers) == [k for k in range(100) if k > THIN or not k % 2]
+    assert (layers[0], layers[99]) == ("b", "a")
+    assert sorted(first.gone_in(layers)) == list(range(1, THIN + 1, 2))
+    assert sorted(first.new_in(layers)) == list(range(0, THIN + 1, 2))
