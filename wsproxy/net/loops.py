@@ -23,8 +23,7 @@ def loop_factory() -> LoopFactory | None:
 def search_less() -> None:
     """Once everything is imported: what is there now stays, and is not searched any more.
 
-    Exchanges leave no cycles; with the thresholds of a script the search for some was a tenth of
-    what a small request costs.
+    Exchanges leave no cycles: with the thresholds of a script they would be searched for in vain.
     """
     gc.collect()
     gc.freeze()
