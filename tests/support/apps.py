@@ -180,12 +180,18 @@ async def raw_app(
 
 
 async def unused_port(host: str = "127.0.0.1") -> int:
-    """A port where nobody listens at the moment: it was bound once, and closed."""
+    """A port where nobody listens, and where nobody will by chance.
+
+    A port that was bound for a moment and closed is soon given to the next server of the same
+    test; so this one lies below those that the system gives away, and above the gateways' own.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as sock:
-        sock.bind((host, 0))
-        port: int = sock.getsockname()[1]
-    return port
+    for _ in range(200):
+        port = random.randrange(30_000, 32_768)
+        with socket.socket(family) as sock, contextlib.suppress(OSError):
+            sock.bind((host, port))
+            return port
+    raise AssertionError("no free port")
 
 
 async def unused_range(count: int, host: str = "127.0.0.1") -> range:
