@@ -18,6 +18,7 @@ from wsproxy.core.selection import GIVEN_UP
 from wsproxy.core.wire import SETUP_PATH
 from wsproxy.data.connections import Use
 from wsproxy.data.health import Routes
+from wsproxy.data.lanes import key_of
 from wsproxy.data.recipes import LARGEST, Ready, Recipes
 from wsproxy.data.site import Forward, Refuse
 from wsproxy.data.sites import CircuitSite
@@ -74,6 +75,18 @@ def test_another_target_needs_no_more_thought():
     assert ready.request.head.first(b"accept") == "*/*"
     assert ready.use is USE
     assert ready.forward.routes == plan.routes and ready.forward.circuit_id == APP.id
+
+
+def test_a_lone_route_is_ready_for_the_short_way():
+    kitchen = Kitchen()
+    kitchen.cook(raw())
+    ready = kitchen.recipes.find(raw("/api/kernels?1"), kitchen.site, PEER, LIMITS)
+    assert ready is not None and ready.key == key_of(ONE)
+
+    kitchen.cook(raw(method="POST", fields=FIELDS + "Content-Length: 2\r\n"))
+    posted = raw("/else", method="POST", fields=FIELDS + "Content-Length: 2\r\n")
+    ready = kitchen.recipes.find(posted, kitchen.site, PEER, LIMITS)
+    assert ready is not None and ready.key is None
 
 
 def test_the_body_of_the_same_fields_is_framed_the_same():
