@@ -160,3 +160,20 @@ async def test_a_route_may_be_forgotten():
     pool.lost("k", busy)  # the route is gone: nothing to do
     assert repr(pool) == "Pool(routes=0, open=0, resting=0)"
     pool.close()
+
+
+async def test_more_than_the_lasting_ones_rest_for_a_moment_only():
+    pool, clock = a_pool(lasting=1, idle_seconds=30.0, surplus_seconds=0.02)
+    every = [await dialled(pool) for _ in range(4)]
+    pool.put_back("k", every[0])  # the next look is planned late
+    for one in every[1:]:
+        assert pool.put_back("k", one)
+    clock.now += 0.01
+    pool.sweep()
+    assert not any(one.closed for one in every)
+    assert pool.take("k", safe=True) is every[3]
+    clock.now += 0.02
+    await eventually(lambda: every[1].closed, "the surplus is looked for soon")
+    assert [one.closed for one in every] == [True, True, False, False]
+    await eventually(lambda: pool.open("k") == 2)
+    pool.close()

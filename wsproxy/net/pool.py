@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from wsproxy.core.failure import Failure, FailureKind, Side
-from wsproxy.core.pooling import Advice, PoolRules, advice, keep, usable
+from wsproxy.core.pooling import Advice, PoolRules, advice, keep, next_look, tired, usable
 
 
 class Poolable(Protocol):
@@ -44,6 +44,7 @@ class Pool(Generic[C]):
         self._now = now
         self._lanes: dict[Key, _Lane[C]] = {}
         self._sweep: asyncio.TimerHandle | None = None
+        self._soon = False  # the next sweep looks for surplus
 
     def __repr__(self) -> str:
         taken = sum(lane.taken for lane in self._lanes.values())
@@ -129,8 +130,8 @@ class Pool(Generic[C]):
         lane.resting.append((connection, self._time()))
         if lane.waiting:
             self._wake(lane)
-        if self._sweep is None:
-            self._plan_sweep()
+        if self._sweep is None or (len(lane.resting) > self._rules.lasting and not self._soon):
+            self._plan_sweep(len(lane.resting))
         return True
 
     def leave(self, key: Key) -> None:
@@ -165,18 +166,31 @@ class Pool(Generic[C]):
         for key in list(self._lanes):
             self.forget(key)
 
-    def _plan_sweep(self) -> None:
+    def _plan_sweep(self, most: int) -> None:
+        if self._sweep is not None:
+            self._sweep.cancel()
         loop = asyncio.get_running_loop()
-        self._sweep = loop.call_later(self._rules.idle_seconds / 2 + 0.01, self.sweep)
+        self._soon = most > self._rules.lasting
+        self._sweep = loop.call_later(next_look(most, self._rules) + 0.01, self.sweep)
 
     def sweep(self) -> None:
         """Close what has rested too long; runs by itself while anything rests."""
-        self._sweep = None
-        oldest = self._time() - self._rules.idle_seconds
+        now, most = self._time(), 0
         for lane in self._lanes.values():
-            tired = [connection for connection, since in lane.resting if since <= oldest]
-            lane.resting = lane.resting[len(tired) :]
-            for connection in tired:
-                connection.abort()
-        if any(lane.resting for lane in self._lanes.values()):
-            self._plan_sweep()
+            most = max(most, self._let_go(lane, now))
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        if most:
+            self._plan_sweep(most)
+
+    def _let_go(self, lane: _Lane[C], now: float) -> int:
+        """How many still rest. The oldest come first: who follows one that stays, stays too."""
+        count = len(lane.resting)
+        gone = 0
+        while gone < count and tired(count - gone - 1, now - lane.resting[gone][1], self._rules):
+            gone += 1
+        tired_ones, lane.resting = lane.resting[:gone], lane.resting[gone:]
+        for connection, _ in tired_ones:
+            connection.abort()
+        return len(lane.resting)
