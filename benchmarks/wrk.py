@@ -21,6 +21,8 @@ done = function(summary, latency, requests)
 end
 """
 
+DELAY = "delay = function() return math.random({low}, {high}) end\n"
+
 ROTATE = """
 local all, turn = {{ {requests} }}, 0
 request = function() turn = turn % #all + 1; return all[turn] end
@@ -63,10 +65,16 @@ def run(
     path: str,
     seconds: float,
     connections: int,
+    pause: float = 0.0,
     requests: Sequence[bytes] = (),
 ) -> Load:
-    """Load a target. ``requests`` are sent in turn instead of one for ``path``."""
+    """Load a target. ``pause``: milliseconds between two requests of a connection, on average.
+
+    ``requests`` are sent in turn instead of one for ``path``.
+    """
     script = REPORT
+    if pause:
+        script += DELAY.format(low=max(1, round(pause / 2)), high=max(1, round(pause * 1.5)))
     if requests:
         script += ROTATE.format(requests=", ".join(json.dumps(one.decode()) for one in requests))
     with tempfile.TemporaryDirectory(prefix="wsproxy-wrk-") as folder:
