@@ -241,7 +241,7 @@ async def test_the_same_thing_again_is_the_same_circuit(circuits, host):
         {"protocol": Protocol.TCP},
         {"open_to_public": True},
         {"allowed_client_ips": ("10.0.0.0/8",)},
-        {"envs": {"A": "1"}},
+        {"envs": (("A", "1"),)},
         {"arguments": '{"--x":"1"}'},
     ],
 )
@@ -301,7 +301,9 @@ async def test_a_container_that_moved_is_followed(circuits, store, host):
 async def test_v1_keeps_what_it_was_opened_with(circuits):
     listed = ListedSlot("127.0.0.1", (0,))
     first = await opened(circuits, want(version=Version.V1, slot=listed))
-    again = want(version=Version.V1, slot=ListedSlot("127.0.0.1", (5,)), envs={"A": "1"}, routes=())
+    again = want(
+        version=Version.V1, slot=ListedSlot("127.0.0.1", (5,)), envs=(("A", "1"),), routes=()
+    )
 
     assert await reused(circuits, again) == first
 

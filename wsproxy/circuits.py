@@ -305,7 +305,7 @@ class Circuits:
                 msg="The circuit was changed by somebody else; try again.",
                 retry_after=1,
             )
-        self._feed.apply(Entry(changed, node, stored))
+        self._feed.apply(stored)
         return changed
 
     async def _create(self, want: Want) -> Opened | Problem:
@@ -351,7 +351,7 @@ class Circuits:
         stored = await self._store.put(Entry(bound, self.node))
         if isinstance(stored, Refused):
             return None
-        self._feed.apply(Entry(bound, self.node, stored))
+        self._feed.apply(stored)
         life.step(Step.SHOW)
         self._reserved.discard(life.slot)
         return Opened(bound, reused=False)

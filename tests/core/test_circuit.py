@@ -69,3 +69,10 @@ def test_only_interactive_circuits_lack_a_way_back():
     assert not alone.way_back
     assert replace(alone, mode=Mode.INFERENCE).way_back
     assert replace(alone, routes=(*alone.routes, ThroughManager("S", "app", "c"))).way_back
+
+
+def test_a_circuit_is_a_value_through_and_through():
+    one = _circuit(Version.V2, Protocol.HTTP, HostListener("x"))
+
+    assert hash(one) == hash(replace(one))
+    assert one.envs == ()

@@ -66,6 +66,14 @@ def test_a_change_of_many_copies_few():
     assert small.with_(99, 0)._below
 
 
+def test_a_large_dictionary_is_not_copied():
+    made = dict.fromkeys(range(10), 0)
+
+    assert Layers(made)._below is made
+    assert Layers(made).with_(99, 0)._below is made
+    assert 99 not in made
+
+
 def test_differences_are_found_across_thick_layers():
     before: Layers[int, str] = Layers({1: "a", 2: "b"})
     after: Layers[int, str] = Layers({2: "B", 3: "c"})

@@ -90,6 +90,14 @@ def test_an_empty_or_new_store_is_never_an_order_to_delete(told):
     assert after.table.by_port(10201) is not None
 
 
+def test_what_a_new_store_tells_has_the_slot_that_an_unconfirmed_one_had():
+    other = Entry(circuit(7, port=10201), "n1", 1)
+    after = Replica("n1").with_snapshot(FIRST).with_snapshot(Snapshot(Position("e2", 1), (other,)))
+
+    assert ids(after) == [1, 2, 7]
+    assert after.table.by_port(10201) == other.circuit
+
+
 def test_a_new_store_that_remembers_a_removal_is_believed():
     replica = Replica("n1").with_snapshot(FIRST)
     after = replica.with_snapshot(Snapshot(Position("e2", 1), (), (removed(1, 1),)))

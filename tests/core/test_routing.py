@@ -6,9 +6,11 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.circuits import circuit, label_circuit
+from tests.support.circuits import ROUTE, SESSION, circuit, label_circuit
 from wsproxy.core.circuit import Circuit, Mode, PortListener
 from wsproxy.core.routing import EMPTY, RouteTable
+
+TARGET = (ROUTE.host, ROUTE.port)
 
 
 def test_a_circuit_is_found_by_everything_it_has():
@@ -45,6 +47,22 @@ def test_a_session_has_its_circuits_oldest_first_and_by_owner():
     assert [c.id.int for c in table.of_session("S", "a")] == [1, 3]
     assert [c.id.int for c in table.without(UUID(int=1)).of_session("S")] == [2, 3]
     assert table.of_session("U") == ()
+
+
+def test_a_circuit_alone_below_a_key_needs_no_tuple():
+    one, other = circuit(1, port=1), circuit(2, port=2)
+    assert one.session_id == other.session_id and one.routes == other.routes
+    built = RouteTable.of([(one, True)])
+    grown = EMPTY.with_circuit(one)
+    shrunk = grown.with_circuit(other).without(other.id)
+    for table in (built, grown, shrunk):
+        assert list(table._sessions.values()) == list(table._targets.values()) == [one.id]
+        assert table.of_session(SESSION) == table.leading_to(TARGET) == (one,)
+    several = RouteTable.of([(one, True), (other, True), (circuit(3, port=3), True)])
+    assert [c.id.int for c in several.of_session(SESSION)] == [1, 2, 3]
+    assert [c.id.int for c in several.leading_to(TARGET)] == [1, 2, 3]
+    assert several.without(one.id).leading_to(TARGET)[0] == other
+    assert several.leading_to(("10.0.0.5", 1)) == ()
 
 
 def test_endpoints_are_found_among_many_circuits():

@@ -1,6 +1,7 @@
 """When an open circuit is what a client wants (protocol 5.4, 12 "reuse ignores ...")."""
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,7 +20,7 @@ from wsproxy.core.slots import LabelSlot, ListedSlot, PortSlot
 from wsproxy.core.want import in_place_of, lost, other_transport, renewed, satisfies, without
 from wsproxy.core.wire import Version
 
-WANT = want(allowed_client_ips=("10.0.0.0/8",), envs={"A": "1"}, arguments="{}")
+WANT = want(allowed_client_ips=("10.0.0.0/8",), envs=(("A", "1"), ("B", "2")), arguments="{}")
 OPEN = WANT.circuit(UUID(int=1), PortListener("127.0.0.1", 10201), 100.0)
 
 
@@ -27,12 +28,39 @@ def test_a_circuit_has_everything_that_was_asked_for():
     assert (OPEN.created_at, OPEN.updated_at, OPEN.generation) == (100.0, 100.0, 1)
     for name in set(type(WANT).__slots__) - {"slot", "reuse", "keep_routes"}:
         assert getattr(OPEN, name) == getattr(WANT, name), name
-    assert OPEN.envs is not WANT.envs
+
+
+def test_circuits_hold_the_same_texts_where_those_are_equal():
+    first = want(app="A" * 64, owner="AKIA", user_id="u-1", domain_name="default", project_id="p-1")
+    names = ("app", "owner", "user_id", "domain_name", "project_id")
+    fresh: dict[str, Any] = {name: _copy(getattr(first, name)) for name in names}
+    again = replace(first, **fresh)
+    listener = PortListener("127.0.0.1", 10201)
+    one, other = (each.circuit(UUID(int=1), listener, 0.0) for each in (first, again))
+
+    assert one == other
+    for name in names:
+        assert getattr(again, name) is not getattr(first, name), name
+        assert getattr(other, name) is getattr(one, name), name
+
+
+def test_no_long_text_is_kept_for_others():
+    long = replace(WANT, app="A" * 65).circuit(UUID(int=1), OPEN.listener, 0.0)
+    again = replace(WANT, app=_copy(long.app)).circuit(UUID(int=1), OPEN.listener, 0.0)
+
+    assert again == long
+    assert again.app is not long.app
+
+
+def _copy(text: str) -> str:
+    """An equal text that is another object."""
+    return text.encode().decode()
 
 
 def test_the_same_wish_is_satisfied():
     assert satisfies(OPEN, WANT)
     assert satisfies(OPEN, replace(WANT, routes=(), token_id="another", session_name="n"))
+    assert satisfies(OPEN, replace(WANT, envs=(("B", "2"), ("A", "1"))))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +75,8 @@ def test_the_same_wish_is_satisfied():
         {"protocol": Protocol.TCP},
         {"open_to_public": True},
         {"allowed_client_ips": ()},
-        {"envs": {}},
+        {"envs": ()},
+        {"envs": (("A", "1"), ("B", "3"))},
         {"arguments": ""},
         {"slot": PortSlot("127.0.0.1", PORTS, 10200)},
         {"slot": ListedSlot("127.0.0.1", (1, 2))},
@@ -79,7 +108,7 @@ def test_v1_compares_session_app_and_owner_only():
     first = replace(WANT, version=Version.V1)
     v1 = first.circuit(UUID(int=1), PortListener("127.0.0.1", 10201), 0.0)
     changed = replace(
-        first, envs={}, protocol=Protocol.TCP, slot=ListedSlot("h", (1,)), arguments="x"
+        first, envs=(), protocol=Protocol.TCP, slot=ListedSlot("h", (1,)), arguments="x"
     )
 
     assert satisfies(v1, changed)

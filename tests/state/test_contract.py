@@ -54,9 +54,10 @@ def entry(number: int = 1, *, port: int = 10200, node: str = "n1", generation: i
 
 
 async def put(store: Store, entry: Entry) -> int:
-    revision = await store.put(entry)
-    assert isinstance(revision, int), revision
-    return revision
+    stored = await store.put(entry)
+    assert isinstance(stored, Entry), stored
+    assert replace(stored, revision=0) == entry
+    return stored.revision
 
 
 async def all_of(store: Store) -> dict[UUID, Entry]:
@@ -118,7 +119,7 @@ async def test_two_writers_of_one_generation_cannot_both_win(store):
         *(store.put(entry(generation=2, port=10200 + n)) for n in range(5))
     )
 
-    assert sum(isinstance(outcome, int) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, Entry) for outcome in outcomes) == 1
     assert outcomes.count(Refused.STALE) == 4
 
 

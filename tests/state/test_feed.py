@@ -80,9 +80,9 @@ async def test_our_own_change_is_shown_at_once_and_comes_back_as_no_news(store, 
     await feed.start()
     shown = []
     feed.on_change(lambda before, after: shown.append(len(after)))
-    revision = await store.put(entry(1))
-    assert isinstance(revision, int)
-    feed.apply(Entry(entry(1).circuit, "n1", revision))
+    stored = await store.put(entry(1))
+    assert isinstance(stored, Entry)
+    feed.apply(stored)
     assert has(1)(feed.table)
     await store.put(entry(2))
     assert await feed.wait_for(has(1, 2), DEADLINE)

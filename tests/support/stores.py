@@ -40,7 +40,7 @@ class FailingStore:
         self._check()
         return found
 
-    async def put(self, entry: Entry) -> int | Refused:
+    async def put(self, entry: Entry) -> Entry | Refused:
         self._check()
         stored = await self.inner.put(entry)
         if self.put_is_lost:

@@ -5,7 +5,7 @@
 Both dialects make the same value; everything behind the control API works on it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
@@ -143,7 +143,7 @@ class Circuit:
     token_id: str = ""  # the start-service token it was opened with
     open_to_public: bool = False
     allowed_client_ips: tuple[str, ...] = ()
-    envs: dict[str, str] = field(default_factory=dict)
+    envs: tuple[tuple[str, str], ...] = ()  # names and values, in the order they came
     arguments: str = ""
     health_check: HealthCheck | None = None
     followed: bool = False

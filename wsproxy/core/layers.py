@@ -18,12 +18,15 @@ THIN = 32
 
 
 class Layers(Mapping[K, V], Generic[K, V]):
-    """Look-ups ask the thin layer, then the thick one. Order is that of first insertion."""
+    """Look-ups ask the thin layer, then the thick one. Order is that of first insertion.
+
+    ``below`` is kept, not copied, for it may be large: whoever made it must leave it as it is.
+    """
 
     __slots__ = ("_below", "_size", "_top")
 
-    def __init__(self, below: Mapping[K, V] | None = None) -> None:
-        self._below: dict[K, V] = dict(below or {})
+    def __init__(self, below: dict[K, V] | None = None) -> None:
+        self._below: dict[K, V] = {} if below is None else below
         self._top: dict[K, object] = {}
         self._size = len(self._below)
 

@@ -93,7 +93,9 @@ class Replica:
         """Everything anew. What the snapshot lacks goes only if its history is ours."""
         removed = dict(self.removed)
         removed.update((tombstone.circuit_id, tombstone) for tombstone in snapshot.removed)
-        told = {e.circuit.id: e for e in snapshot.entries if e.circuit.id not in removed}
+        told = {
+            e.circuit.id: self._newer(e) for e in snapshot.entries if e.circuit.id not in removed
+        }
         missing = [e for key, e in self.entries.items() if key not in told and key not in removed]
         if self.position is not None and self.position.epoch == snapshot.position.epoch:
             # Only what was stored after the snapshot was taken is newer than its silence.
@@ -102,7 +104,7 @@ class Replica:
         else:
             unconfirmed = frozenset(e.circuit.id for e in missing)
         kept = {e.circuit.id: e for e in missing}
-        entries = kept | {key: self._newer(entry) for key, entry in told.items()}
+        entries = kept | told if kept else told  # nearly always all of them were told
         return Replica(
             node=self.node,
             position=snapshot.position,

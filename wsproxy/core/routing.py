@@ -15,6 +15,9 @@ from wsproxy.core.layers import Layers
 Target = tuple[str, int]
 """Where a direct route leads."""
 
+Ids = UUID | tuple[UUID, ...]
+"""The circuits below one key, oldest first. Nearly always it is one, and needs no tuple."""
+
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
@@ -23,8 +26,8 @@ class RouteTable:
     _ids: Layers[UUID, Circuit] = field(default_factory=Layers)
     _ports: Layers[int, Circuit] = field(default_factory=Layers)
     _labels: Layers[str, Circuit] = field(default_factory=Layers)
-    _sessions: Layers[str, tuple[UUID, ...]] = field(default_factory=Layers)
-    _targets: Layers[Target, tuple[UUID, ...]] = field(default_factory=Layers)
+    _sessions: Layers[str, Ids] = field(default_factory=Layers)
+    _targets: Layers[Target, Ids] = field(default_factory=Layers)
     _endpoints: Layers[UUID, Circuit] = field(default_factory=Layers)
 
     @classmethod
@@ -36,26 +39,21 @@ class RouteTable:
         ids: dict[UUID, Circuit] = {}
         ports: dict[int, Circuit] = {}
         labels: dict[str, Circuit] = {}
-        sessions: dict[str, list[UUID]] = {}
-        targets: dict[Target, list[UUID]] = {}
         endpoints: dict[UUID, Circuit] = {}
         for circuit, here in circuits:
             ids[circuit.id] = circuit
-            sessions.setdefault(circuit.session_id, []).append(circuit.id)
             if circuit.port is not None and here:
                 ports[circuit.port] = circuit
             if circuit.label is not None:
                 labels[circuit.label] = circuit
-            for target in _targets_of(circuit):
-                targets.setdefault(target, []).append(circuit.id)
             if circuit.mode is Mode.INFERENCE:
                 endpoints[circuit.id] = circuit
         return cls(
             Layers(ids),
             Layers(ports),
             Layers(labels),
-            Layers({key: tuple(found) for key, found in sessions.items()}),
-            Layers({key: tuple(found) for key, found in targets.items()}),
+            Layers(_grouped((one.session_id, one.id) for one in ids.values())),
+            Layers(_grouped((to, one.id) for one in ids.values() for to in _targets_of(one))),
             Layers(endpoints),
         )
 
@@ -78,12 +76,12 @@ class RouteTable:
 
     def of_session(self, session_id: str, owner: str | None = None) -> tuple[Circuit, ...]:
         """The session's circuits, oldest first; only the owner's when one is named."""
-        found = (self._ids[circuit_id] for circuit_id in self._sessions.get(session_id, ()))
+        found = (self._ids[circuit_id] for circuit_id in _each(self._sessions.get(session_id, ())))
         return tuple(c for c in found if owner is None or c.owner == owner)
 
     def leading_to(self, target: Target) -> tuple[Circuit, ...]:
         """The circuits with a direct route to an address."""
-        return tuple(self._ids[circuit_id] for circuit_id in self._targets.get(target, ()))
+        return tuple(self._ids[circuit_id] for circuit_id in _each(self._targets.get(target, ())))
 
     def all(self) -> tuple[Circuit, ...]:
         return tuple(self._ids.values())
@@ -116,13 +114,9 @@ class RouteTable:
             ports = ports.with_(circuit.port, circuit)
         if circuit.label is not None:
             labels = labels.with_(circuit.label, circuit)
-        listed = sessions.get(circuit.session_id, ())
-        if circuit.id not in listed:
-            sessions = sessions.with_(circuit.session_id, (*listed, circuit.id))
+        sessions = _more(sessions, circuit.session_id, circuit.id)
         for target in _targets_of(circuit):
-            leading = targets.get(target, ())
-            if circuit.id not in leading:
-                targets = targets.with_(target, (*leading, circuit.id))
+            targets = _more(targets, target, circuit.id)
         endpoints = base._endpoints.without(circuit.id)
         if circuit.mode is Mode.INFERENCE:
             endpoints = base._endpoints.with_(circuit.id, circuit)
@@ -151,12 +145,36 @@ class RouteTable:
 K = TypeVar("K")
 
 
-def _less(
-    index: Layers[K, tuple[UUID, ...]], key: K, circuit_id: UUID
-) -> Layers[K, tuple[UUID, ...]]:
+def _grouped(pairs: Iterable[tuple[K, UUID]]) -> dict[K, Ids]:
+    """Whole indexes are made without a list for each key."""
+    found: dict[K, Ids] = {}
+    several: dict[K, list[UUID]] = {}
+    for key, circuit_id in pairs:
+        if found.setdefault(key, circuit_id) is not circuit_id:
+            several.setdefault(key, []).append(circuit_id)
+    for key, ids in several.items():
+        found[key] = (*_each(found[key]), *ids)
+    return found
+
+
+def _each(ids: Ids) -> tuple[UUID, ...]:
+    return ids if isinstance(ids, tuple) else (ids,)
+
+
+def _more(index: Layers[K, Ids], key: K, circuit_id: UUID) -> Layers[K, Ids]:
+    """The index with one circuit more below a key; itself when it is there."""
+    ids = _each(index.get(key, ()))
+    if circuit_id in ids:
+        return index
+    return index.with_(key, (*ids, circuit_id) if ids else circuit_id)
+
+
+def _less(index: Layers[K, Ids], key: K, circuit_id: UUID) -> Layers[K, Ids]:
     """The index without one circuit below a key."""
-    left = tuple(other for other in index.get(key, ()) if other != circuit_id)
-    return index.with_(key, left) if left else index.without(key)
+    left = tuple(other for other in _each(index.get(key, ())) if other != circuit_id)
+    if not left:
+        return index.without(key)
+    return index.with_(key, left if len(left) > 1 else left[0])
 
 
 def _targets_of(circuit: Circuit) -> frozenset[Target]:

@@ -1,6 +1,7 @@
 """What a client asks to have opened, and whether an open circuit is that already (protocol 5.4)."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from uuid import UUID
 
 from wsproxy.core.circuit import (
@@ -16,6 +17,11 @@ from wsproxy.core.circuit import (
 from wsproxy.core.healthcheck import HealthCheck
 from wsproxy.core.slots import LabelSlot, ListedSlot, PortSlot, SlotWish, label_serves
 from wsproxy.core.wire import Version
+
+REMEMBERED = 1024
+"""Texts of circuits that were opened lately."""
+
+SHORT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Want:
     runtime_variant: str = ""
     open_to_public: bool = False
     allowed_client_ips: tuple[str, ...] = ()
-    envs: dict[str, str] = field(default_factory=dict)
+    envs: tuple[tuple[str, str], ...] = ()
     arguments: str = ""
     health_check: HealthCheck | None = None
     followed: bool = False
@@ -50,19 +56,22 @@ class Want:
     keep_routes: bool = False
 
     def circuit(self, circuit_id: UUID, listener: Listener, now: float) -> Circuit:
-        """The first generation of what is asked for."""
+        """The first generation of what is asked for.
+
+        Of many circuits few differ in some of their texts: those hold the same ones.
+        """
         return Circuit(
             id=circuit_id,
             version=self.version,
-            app=self.app,
+            app=_one(self.app),
             protocol=self.protocol,
             session_id=self.session_id,
             listener=listener,
             routes=self.routes,
-            owner=self.owner,
-            user_id=self.user_id,
-            domain_name=self.domain_name,
-            project_id=self.project_id,
+            owner=_one(self.owner),
+            user_id=_one(self.user_id),
+            domain_name=_one(self.domain_name),
+            project_id=_one(self.project_id),
             mode=self.mode,
             endpoint_id=self.endpoint_id,
             runtime_variant=self.runtime_variant,
@@ -70,13 +79,23 @@ class Want:
             token_id=self.token_id,
             open_to_public=self.open_to_public,
             allowed_client_ips=self.allowed_client_ips,
-            envs=dict(self.envs),
+            envs=self.envs,
             arguments=self.arguments,
             health_check=self.health_check,
             followed=self.followed,
             created_at=now,
             updated_at=now,
         )
+
+
+def _one(text: str) -> str:
+    """The text itself, or an equal one that others hold already. No long one is kept for it."""
+    return _known(text) if len(text) <= SHORT else text
+
+
+@lru_cache(REMEMBERED)
+def _known(text: str) -> str:
+    return text
 
 
 def satisfies(circuit: Circuit, want: Want) -> bool:
@@ -106,7 +125,7 @@ def _same_terms(circuit: Circuit, want: Want) -> bool:
         and circuit.user_id == want.user_id
         and circuit.open_to_public == want.open_to_public
         and circuit.allowed_client_ips == want.allowed_client_ips
-        and circuit.envs == want.envs
+        and dict(circuit.envs) == dict(want.envs)
         and circuit.arguments == want.arguments
     )
 

@@ -62,8 +62,8 @@ class Store(Protocol):
         """
         ...
 
-    async def put(self, entry: Entry) -> int | Refused:
-        """Store a circuit that is new or of a higher generation; returns the change's revision.
+    async def put(self, entry: Entry) -> Entry | Refused:
+        """Store a circuit that is new or of a higher generation; returns it with its revision.
 
         One port of a node, and one label, belong to one circuit.
         """

@@ -8,9 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID, uuid4
 
-from wsproxy.core.circuit import CloseReason
+from wsproxy.core.circuit import CloseReason, HostListener
 from wsproxy.core.replica import Change, Changes, Entry, Position, Removed, Snapshot
-from wsproxy.core.slots import Slot, slot_of
 from wsproxy.state.base import Kind, Record, Refused, StoreUnavailable
 
 HISTORY = 4096
@@ -22,6 +21,9 @@ TOMBSTONE_LIFE = 86_400.0
 SWEEP = 256
 """After so many writes everything that expired is thrown away."""
 
+Place = str | tuple[str, int]
+"""What only one circuit can have: its label, or the port of a node. A label needs no copy here."""
+
 
 class MemoryStore:
     """Never unavailable until it is closed. ``clock`` gives unix seconds."""
@@ -31,7 +33,7 @@ class MemoryStore:
         self._epoch = epoch or str(uuid4())
         self._revision = 0
         self._circuits: dict[UUID, Entry] = {}
-        self._slots: dict[Slot, UUID] = {}
+        self._places: dict[Place, UUID] = {}
         self._tombstones: dict[UUID, tuple[Removed, float]] = {}
         self._history: deque[Change] = deque(maxlen=HISTORY)
         self._records: dict[tuple[Kind, str], Record] = {}
@@ -60,7 +62,7 @@ class MemoryStore:
         later = tuple(change for change in self._history if change.revision > after.revision)
         return Changes(self._position(), later)
 
-    async def put(self, entry: Entry) -> int | Refused:
+    async def put(self, entry: Entry) -> Entry | Refused:
         self._must_be_open()
         circuit = entry.circuit
         known = self._circuits.get(circuit.id)
@@ -68,15 +70,16 @@ class MemoryStore:
             return Refused.GONE
         if known is not None and known.circuit.generation >= circuit.generation:
             return Refused.STALE
-        slot = slot_of(circuit.listener, entry.node)
-        if self._slots.get(slot, circuit.id) != circuit.id:
+        place = _place(entry)
+        if self._places.get(place, circuit.id) != circuit.id:
             return Refused.SLOT_TAKEN
         if known is not None:
-            del self._slots[slot_of(known.circuit.listener, known.node)]
-        self._slots[slot] = circuit.id
+            del self._places[_place(known)]
+        self._places[place] = circuit.id
         stored = replace(entry, revision=self._revision + 1)
         self._circuits[circuit.id] = stored
-        return self._happened(stored)
+        self._happened(stored)
+        return stored
 
     async def delete(
         self, circuit_id: UUID, generation: int | None, reason: CloseReason
@@ -94,7 +97,7 @@ class MemoryStore:
         if known is None:
             return None
         del self._circuits[circuit_id]
-        del self._slots[slot_of(known.circuit.listener, known.node)]
+        del self._places[_place(known)]
         return revision
 
     async def save(self, record: Record, replace: bool = True) -> bool:
@@ -160,3 +163,10 @@ class MemoryStore:
         now = self._clock()
         self._records = {k: r for k, r in self._records.items() if r.expires_at > now}
         self._tombstones = {k: t for k, t in self._tombstones.items() if t[1] > now}
+
+
+def _place(entry: Entry) -> Place:
+    listener = entry.circuit.listener
+    if isinstance(listener, HostListener):
+        return listener.label
+    return entry.node, listener.port

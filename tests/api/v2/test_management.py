@@ -26,7 +26,7 @@ async def node():
 
 
 async def test_a_circuit_is_shown(node):
-    circuit = await node.open(want(envs={"A": "1"}, allowed_client_ips=("10.0.0.0/8", "::1")))
+    circuit = await node.open(want(envs=(("A", "1"),), allowed_client_ips=("10.0.0.0/8", "::1")))
     status, shown = await node.ask("GET", f"/api/circuit/{circuit.id}")
 
     assert status == 200

@@ -37,7 +37,7 @@ async def test_the_circuit_knows_everything_that_was_announced():
         assert circuit.routes == (Direct("127.0.0.9", 8888, session_id=session),)
         assert (circuit.owner, circuit.user_id, circuit.project_id) == (ACCESS_KEY, USER, GROUP)
         assert (circuit.domain_name, circuit.token_id) == ("default", token)
-        assert circuit.envs == {"A": "1", "B": "2"}
+        assert circuit.envs == (("A", "1"), ("B", "2"))
         assert circuit.arguments == '{"--x":"1"}'
 
 

@@ -156,7 +156,7 @@ class _Opening:
             mode=Mode.INTERACTIVE,
             open_to_public=wanted.open_to_public,
             allowed_client_ips=tuple(addresses.split(",")) if addresses else (),
-            envs=wanted.envs or {},
+            envs=tuple((wanted.envs or {}).items()),
             arguments=wanted.args or "",
             reuse=not wanted.no_reuse,
         )
