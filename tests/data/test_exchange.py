@@ -378,6 +378,18 @@ async def test_too_many_connections_of_one_client():
             assert (await again.answer())[1] == b"ok"
 
 
+async def test_deadlines_share_a_wheel_and_leave_it():
+    rules = EngineRules(total=600, idle=600, first_byte=600)
+    async with raw_app() as app, gateway(app, rules=rules) as gw:
+        async with raw_client(gw.port) as one, raw_client(gw.port) as two:
+            wheel = gw.engine.open.wheel
+            for client in (one, two, one):
+                await client.send(GET)
+                assert (await client.answer())[1] == b"ok"
+            assert repr(wheel) == "Wheel(waiting=2)"  # that of an exchange went with it
+        await eventually(lambda: wheel.waiting == 0)
+
+
 @pytest.mark.parametrize("host", ["::1", "unix"])
 async def test_upstreams_of_other_families(host: str, tmp_path):
     path = str(tmp_path / "app") if host == "unix" else ""

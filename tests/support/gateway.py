@@ -95,4 +95,5 @@ async def gateway(
         await eventually(lambda: "open=0" in repr(engine.pool), f"{engine.pool} is empty")
         assert not len(engine.tasks)
         assert engine.open.of_circuit(CIRCUIT) == 0
+        assert engine.open.wheel.waiting == 0
         assert all(meter.connections == 0 for meter in engine.activity.meters.values())

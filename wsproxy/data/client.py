@@ -77,7 +77,7 @@ class ClientConnection(asyncio.Protocol):
         transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self._transport = transport
         self._peer = peer_of(transport)
-        self.timer = Timer(asyncio.get_running_loop())
+        self.timer = Timer(self._engine.open.wheel)
         tune(transport)
         transport.set_write_buffer_limits(high=HIGH_WATER)
         self._engine.open.clients.add(self)

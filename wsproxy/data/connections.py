@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+from functools import cached_property
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from wsproxy.core.circuit import CloseReason
 from wsproxy.core.meter import Meter
+from wsproxy.net.wheel import Wheel
 
 
 class Ending(Protocol):
@@ -51,6 +53,11 @@ class Connections:
 
     def __repr__(self) -> str:
         return f"Connections(clients={len(self.clients)}, tunnels={len(self.tunnels)})"
+
+    @cached_property
+    def wheel(self) -> Wheel:
+        """All deadlines of these connections; of the loop that runs when the first one comes."""
+        return Wheel()
 
     def gone(self, one: ClientSide | TunnelLike) -> None:
         """A client's connection or a tunnel has ended, or became something else."""

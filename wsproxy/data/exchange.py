@@ -31,6 +31,7 @@ from wsproxy.data.site import Outcome, Site
 from wsproxy.data.tunnel import Ends, Tunnel
 from wsproxy.data.upload import upload_of
 from wsproxy.net.http1 import HIGH_WATER, AppConnection
+from wsproxy.net.timer import Timer
 
 
 class Exchange:
@@ -74,7 +75,7 @@ class Exchange:
         self._fresh = bool(request.upgrade)
         self._task: asyncio.Task[None] | None = None
         self._app: AppConnection | None = None
-        self._total: asyncio.TimerHandle | None = None
+        self._total: Timer | None = None
         self._answer: Answer | None = None
         self._close = False
         self._moving: Moving | None = None
@@ -112,8 +113,8 @@ class Exchange:
         meter.last_open = now
         self._users.add(self)
         if self._engine.rules.total:
-            loop = asyncio.get_running_loop()
-            self._total = loop.call_later(self._engine.rules.total, self._total_over)
+            self._total = Timer(self._engine.open.wheel)
+            self._total.set(self._engine.rules.total, self._total_over)
         if rest:
             return self.feed(rest)
         meter.last_user_bytes = now
@@ -446,7 +447,7 @@ class Exchange:
         if self._moving is not None:
             self._moving.stop()
         if self._total is not None:
-            self._total.cancel()
+            self._total.close()
             self._total = None
         self._users.discard(self)
 

@@ -137,7 +137,7 @@ class V1Connection(Accepted):
     # from the client's transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._timer = Timer(asyncio.get_running_loop())
+        self._timer = Timer(self.plane.open.wheel)
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:

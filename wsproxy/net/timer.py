@@ -1,58 +1,66 @@
 """One reusable deadline: set and cleared per request at the cost of an attribute.
 
-``call_later`` for every request would fill the loop's heap with cancelled timers. Here a timer that
-is moved later stays in the heap and looks, when it fires, whether it is still wanted.
+A deadline that is moved later stays in its slot of the wheel, and is put into the right one when
+that slot comes up; so a busy connection touches the wheel once in many requests.
 """
 
-import asyncio
 from collections.abc import Callable
 
-NEVER = float("inf")
+from wsproxy.core.wheel import Fate, fate
+from wsproxy.net.wheel import NEVER, Slot, Wheel
 
 
 class Timer:
-    """At most one pending deadline with its action."""
+    """At most one pending deadline with its action: never early, at most ``TICK`` late."""
 
-    __slots__ = ("_action", "_at", "_due", "_handle", "_loop")
+    __slots__ = ("_action", "_at", "_begins", "_loop", "_slot", "_wheel")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._handle: asyncio.TimerHandle | None = None
-        self._due = NEVER  # when the handle fires
+    def __init__(self, wheel: Wheel) -> None:
+        self._wheel = wheel
+        self._loop = wheel.loop
         self._at = NEVER  # when the action is wanted
         self._action: Callable[[], None] | None = None
+        self._slot: Slot | None = None
+        self._begins = NEVER  # the tick of our slot: an earlier deadline needs another one
 
     def set(self, seconds: float, action: Callable[[], None]) -> None:
         """Run ``action`` once, ``seconds`` from now, in place of what was set before."""
         self._at = self._loop.time() + seconds
         self._action = action
-        if self._handle is None or self._due > self._at:
-            self._arm()
+        if self._begins > self._at:
+            self._enter()
 
     def clear(self) -> None:
-        """Forget the action; the sleeping handle costs nothing."""
-        self._at = NEVER
+        """Forget the action; waiting in the slot for nothing costs nothing."""
         self._action = None
 
     def close(self) -> None:
-        self.clear()
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
+        """Nothing of it is kept, however far its deadline is."""
+        self._action = None
+        self._leave()
 
-    def _arm(self) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-        self._due = self._at
-        self._handle = self._loop.call_at(self._at, self._fired)
-
-    def _fired(self) -> None:
-        self._handle = None
+    def come_up(self, now: float) -> None:
+        """The wheel has taken it out of its slot: see what is wanted by now."""
+        self._slot = None
+        self._begins = NEVER
         action = self._action
-        if action is None:
-            return
-        if self._loop.time() < self._at:
-            self._arm()
-            return
-        self.clear()
-        action()
+        what = fate(None if action is None else self._at, now)
+        if what is Fate.MOVE:
+            self._enter()
+        elif what is Fate.FIRE:
+            self._action = None
+            assert action is not None
+            action()
+
+    def _enter(self) -> None:
+        self._leave()
+        self._slot, self._begins = self._wheel.enter(self, self._at)
+
+    def _leave(self) -> None:
+        slot = self._slot
+        if slot is not None:
+            del slot[self]
+            if not slot:
+                slot.clear()  # gives back the room that many had taken
+            self._slot = None
+            self._begins = NEVER
