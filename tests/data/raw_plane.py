@@ -27,7 +27,7 @@ async def raw_plane(
             one.abort()
         await eventually(lambda: not plane.open.tunnels, "all connections have left")
         await tasks.close()
-        assert plane.open.wheel.waiting == 0
+        await eventually(lambda: not plane.open.wheel.waiting, "no deadline is left")
         assert all(meter.connections == 0 for meter in plane.activity.meters.values())
 
 

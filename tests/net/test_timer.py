@@ -110,6 +110,15 @@ def test_what_is_closed_has_left_at_once(case):
     assert case.fired == []
 
 
+def test_what_is_closed_stays_closed(case):
+    timer = case.timer()
+    timer.close()
+    timer.set(0, case.note("a"))
+    assert case.wheel.waiting == 0
+    case.loop.advance(10)
+    assert case.fired == []
+
+
 class _Owner:
     """Like a connection: it has a timer whose action is its own."""
 

@@ -124,12 +124,12 @@ class ClientConnection(asyncio.Protocol):
         self._close()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.timer.close()
         self._leave()
         self._transport = None
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_gone()
+        self.timer.close()  # the exchange may have set it once more
 
     def pause_writing(self) -> None:
         self.full = True

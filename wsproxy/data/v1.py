@@ -223,9 +223,10 @@ class V1Connection(Accepted):
         return self._judge_first(await trial.first, outcome[0], trial)
 
     def _judge_first(self, first: First, tunnel: asyncio.Transport, trial: Trial) -> Trouble | None:
-        if self._timer is not None:
-            self._timer.clear()
+        assert self._timer is not None
+        self._timer.clear()
         if first is First.BYTES:
+            self._timer.close()  # the relay, which has the transport from now on, knows none
             self._listener.succeeded()
             self.carry(tunnel, trial.from_app)
             if trial.error is not None:  # cut right after its first bytes: those first

@@ -35,9 +35,10 @@ class Timer:
         self._action = None
 
     def close(self) -> None:
-        """Nothing of it is kept, however far its deadline is."""
+        """Nothing of it is kept, however far its deadline is, and it never waits again."""
         self._action = None
         self._leave()
+        self._begins = -NEVER
 
     def come_up(self, now: float) -> None:
         """The wheel has taken it out of its slot: see what is wanted by now."""

@@ -30,10 +30,10 @@ Slot = dict[Waiting, None]
 
 
 class Wheel:
-    """The deadlines of one loop. Nothing wakes the loop when none waits.
+    """The deadlines of one loop, which sleeps when there are none.
 
-    ``_numbers`` is a heap of the slots there are. A slot that has emptied stays until it would come
-    up or becomes the first one: short connections cost no search.
+    ``_numbers`` is a heap of the slots there are. One that has emptied stays until it comes up or
+    would be the next to do so: who leaves searches nothing, and may leave one wake-up for nothing.
     """
 
     __slots__ = ("_armed", "_handle", "_last", "_numbers", "_slots", "loop")
