@@ -3,16 +3,15 @@
 import statistics
 
 from benchmarks import wrk
-from benchmarks.bench import Found, Plan, in_turn, started
+from benchmarks.bench import Found, Plan, started
 from benchmarks.ends.backend import SMALL, backend
 from benchmarks.ends.calls import Wrong, check
-from benchmarks.ends.paced import Paced, percentile
-from benchmarks.figures import Sample
+from benchmarks.figures import Measured, Sample
 from benchmarks.process import Running
 from benchmarks.works.small import CONNECTIONS, PATH, WARM_UP
 
 PACED = 64
-"""Connections that requests arrive on."""
+"""Connections that pause between requests."""
 
 
 def run(plan: Plan) -> Found:
@@ -26,15 +25,20 @@ def run(plan: Plan) -> Found:
             raise Wrong("the gateway does not start")
         full = wrk.run(ours, PATH, max(WARM_UP, plan.seconds), CONNECTIONS)
         half = full.requests / full.seconds / 2
-        slow: dict[str, list[float]] = {}
-
-        def one(target: Running) -> Sample:
-            sample, took = _paced(target, half, plan.seconds)
-            slow.setdefault(target.name, []).append(percentile(took, 0.99) * 1e3)
-            return sample
-
-        in_turn(plan, found, [direct, *proxies], one)
-    medians = {name: statistics.median(values) for name, values in slow.items()}
+        targets = [direct, *proxies]
+        found.measured += [Measured(target.name) for target in targets]
+        slow: dict[str, list[float]] = {target.name: [] for target in targets}
+        for number in range(plan.rounds):
+            for step in range(len(targets)):
+                at = (number + step) % len(targets)
+                plan.say(f"p99: round {number + 1} of {plan.rounds}, {targets[at].name}")
+                try:
+                    load = _paced(targets[at], half, plan.seconds, found.measured[at])
+                except Wrong as error:
+                    found.wrong.append(str(error))
+                else:
+                    slow[targets[at].name].append(load.p99 * 1e3)
+    medians = {name: statistics.median(values) for name, values in slow.items() if values}
     found.notes += [f"p99 of {name}: {value:.2f} ms" for name, value in medians.items()]
     found.notes.append(f"half load: {half:,.0f} requests/s")
     if {"wsproxy", "direct"} <= medians.keys():
@@ -44,14 +48,11 @@ def run(plan: Plan) -> Found:
     return found
 
 
-def _paced(target: Running, rate: float, seconds: float) -> tuple[Sample, list[float]]:
+def _paced(target: Running, rate: float, seconds: float, measured: Measured) -> wrk.Load:
     check(target, PATH, SMALL)
-    load = Paced(target, PATH, SMALL, PACED)
-    try:
-        before = target.cpu()
-        took = load.run(rate, seconds)
-        after = target.cpu()
-    finally:
-        load.close()
+    before = target.cpu()
+    load = wrk.run(target, PATH, seconds, PACED, pause=PACED / rate * 1e3)
+    after = target.cpu()
     cpu = None if before is None or after is None else after - before
-    return Sample(len(took), seconds, cpu), took
+    measured.samples.append(Sample(load.requests, load.seconds, cpu, load.faults))
+    return load
