@@ -14,6 +14,7 @@ from wsproxy.core.wsframes import (
     encode,
     encode_close,
     mask_in_place,
+    parts,
     split,
 )
 
@@ -50,13 +51,13 @@ def test_lengths_of_every_form(size):
     payload = bytes(i % 251 for i in range(size))
     frame = unmasked(encode(Opcode.BINARY, payload, KEY))
     assert frame == server(Opcode.BINARY, payload)
-    pieces = FrameReader().feed(frame)
-    assert b"".join(piece for _, piece in pieces) == payload
+    fed = FrameReader().feed(frame)
+    assert (b"".join(fed.payload), fed.control) == (payload, [])
 
 
 @pytest.mark.parametrize(("code", "sent"), [(1000, 1000), (1001, 1001), (1005, 1000), (1006, 1000)])
 def test_codes_that_never_travel_are_sent_as_1000(code, sent):
-    ((opcode, payload),) = FrameReader().feed(unmasked(encode_close(code, KEY)))
+    ((opcode, payload),) = FrameReader().feed(unmasked(encode_close(code, KEY))).control
     assert (opcode, close_code(payload)) == (Opcode.CLOSE, sent)
 
 
@@ -86,20 +87,52 @@ def test_what_breaks_the_protocol(frame):
 
 def test_nothing_is_read_after_a_close():
     frames = server(Opcode.BINARY, b"a") + server(Opcode.CLOSE, b"") + server(Opcode.BINARY, b"b")
-    assert FrameReader().feed(frames) == [(Opcode.BINARY, b"a"), (Opcode.CLOSE, b"")]
+    assert FrameReader().feed(frames) == ([b"a"], [(Opcode.CLOSE, b"")])
 
 
 def test_frames_that_arrive_byte_by_byte():
     wire = server(Opcode.PING, b"abc") + server(Opcode.BINARY, b"x" * 130)
     reader = FrameReader()
-    pieces = [piece for byte in wire for piece in reader.feed(bytes([byte]))]
-    assert pieces[0] == (Opcode.PING, b"abc")
-    assert b"".join(piece for _, piece in pieces[1:]) == b"x" * 130
+    every = [reader.feed(bytes([byte])) for byte in wire]
+    assert [one for fed in every for one in fed.control] == [(Opcode.PING, b"abc")]
+    assert b"".join(piece for fed in every for piece in fed.payload) == b"x" * 130
 
 
 def test_an_empty_message_is_nothing():
     frames = server(Opcode.BINARY, b"") + server(Opcode.PING, b"")
-    assert FrameReader().feed(frames) == [(Opcode.PING, b"")]
+    assert FrameReader().feed(frames) == ([], [(Opcode.PING, b"")])
+
+
+@pytest.mark.parametrize("end", [0, 1, 9, 10, 200])
+def test_messages_in_a_row_are_read_whatever_follows(end):
+    sizes = [0, 1, 125, 126, 300, 65536]
+    wire = b"".join(server(Opcode.BINARY, b"m" * size) for size in sizes)
+    wire += server(Opcode.BINARY, b"n" * 190)
+    reader = FrameReader()
+    first = reader.feed(memoryview(wire)[: len(wire) - end])
+    rest = reader.feed(memoryview(wire)[len(wire) - end :])
+    assert b"".join([*first.payload, *rest.payload]) == b"m" * sum(sizes) + b"n" * 190
+
+
+def test_payload_is_not_copied():
+    wire = server(Opcode.BINARY, b"abc") + server(Opcode.BINARY, b"d" * 300)
+    views = FrameReader().feed(memoryview(wire)).payload
+    assert [isinstance(view, memoryview) and view.obj is wire for view in views] == [True, True]
+
+
+@pytest.mark.parametrize("frame", [b"\x82\x80abcd" + b"x" * 20, b"\x82\xfe" + b"x" * 20])
+def test_a_mask_after_good_messages_breaks_the_protocol(frame):
+    with pytest.raises(FrameError):
+        FrameReader().feed(server(Opcode.BINARY, b"good") + frame)
+
+
+def test_a_whole_buffer_is_masked_where_it_is_and_nothing_else_is():
+    buffer = bytearray(b"abcdefgh")
+    _, masked = parts(Opcode.BINARY, memoryview(buffer), KEY)
+    assert masked is buffer and bytes(buffer) != b"abcdefgh"
+    for kept in (memoryview(bytearray(b"abcdefgh"))[:4], memoryview(b"abcd"), b"abcd"):
+        _, masked = parts(Opcode.BINARY, kept, KEY)
+        assert bytes(kept) == b"abcd" and len(masked) == 4
 
 
 @pytest.mark.parametrize("size", [0, 1, 4, 5, 8, 9])
@@ -122,22 +155,20 @@ MESSAGES = st.lists(
 @given(MESSAGES, st.lists(st.integers(1, 400), max_size=20))
 def test_any_split_of_the_bytes_gives_the_same(messages, cuts):
     wire, data, pings = b"", b"", []
-    for kind, parts in messages:
+    for kind, contents in messages:
         if kind == "ping":
-            wire += server(Opcode.PING, parts[0])
-            pings.append(parts[0])
+            wire += server(Opcode.PING, contents[0])
+            pings.append(contents[0])
             continue
-        for number, part in enumerate(parts):
+        for number, part in enumerate(contents):
             opcode = Opcode.CONTINUATION if number else Opcode.BINARY
-            wire += server(opcode, part, final=number == len(parts) - 1)
+            wire += server(opcode, part, final=number == len(contents) - 1)
             data += part
     reader, got_data, got_pings, position = FrameReader(), b"", [], 0
     for cut in [*cuts, len(wire)]:
-        for opcode, piece in reader.feed(wire[position : position + cut]):
-            if opcode is Opcode.PING:
-                got_pings.append(piece)
-            else:
-                got_data += piece
+        fed = reader.feed(wire[position : position + cut])
+        got_data += b"".join(fed.payload)
+        got_pings += [piece for _, piece in fed.control]
         position += cut
     assert (got_data, got_pings) == (data, pings)
 

@@ -12,9 +12,12 @@ from contextlib import asynccontextmanager
 import pytest
 import uvloop
 
+from tests.support.apps import eventually
 from wsproxy.core.meter import Meter
 from wsproxy.core.relay import Party, RelayEnd
+from wsproxy.core.wstrail import FrameTrail
 from wsproxy.net.pump import HIGH_WATER, Relay
+from wsproxy.net.straight import SIZE
 
 DEADLINE = 20.0
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
@@ -498,5 +501,61 @@ def test_never_is_never(run, moved):
             heard, _ = await asyncio.gather(_hashed(r.app, len(MUCH)), r.client.send(MUCH))
             assert heard == hashlib.sha256(MUCH).digest()
             assert not moved.bytes
+
+    run(case)
+
+
+@pytest.mark.parametrize("way", ["to the app", "to the client"])
+def test_a_side_with_much_to_say_is_read_without_objects(run, way):
+    async def case():
+        async with rig() as r:
+            r.start(long=0)
+            talker, listener = (r.client, r.app) if way == "to the app" else (r.app, r.client)
+            source = r.inner if way == "to the app" else r.outer
+            await talker.send(b"short")
+            assert await listener.read(5) == b"short"
+            assert not isinstance(source.get_protocol(), asyncio.BufferedProtocol)
+            talking = asyncio.ensure_future(talker.send(MUCH))
+            heard = await _hashed(listener, len(MUCH))
+            await talking
+            assert heard == hashlib.sha256(MUCH).digest()
+            assert isinstance(source.get_protocol(), asyncio.BufferedProtocol)
+            await talker.send(b"short again")
+            assert await listener.read(11) == b"short again"
+            counted = r.meter.bytes_in if way == "to the app" else r.meter.bytes_out
+            assert counted == len(MUCH) + 16
+
+    run(case)
+
+
+def test_a_listener_that_does_not_read_stops_a_side_that_is_read_straight(run):
+    async def case():
+        async with rig() as r:
+            r.start(long=0)
+            talking = asyncio.ensure_future(r.client.send(MUCH))
+            await eventually(lambda: not r.inner.is_reading(), "the client is held")
+            assert isinstance(r.inner.get_protocol(), asyncio.BufferedProtocol)
+            waiting = r.outer.get_write_buffer_size()
+            assert 0 < waiting <= HIGH_WATER + SIZE
+            assert await _hashed(r.app, len(MUCH)) == hashlib.sha256(MUCH).digest()
+            await talking
+
+    run(case)
+
+
+def test_the_frames_of_a_long_run_are_followed(run):
+    async def case():
+        async with rig() as r:
+            trail = FrameTrail()
+            r.start(long=0, trail=trail)
+            frame = bytes((0x82, 127)) + len(MUCH).to_bytes(8) + MUCH
+            talking = asyncio.ensure_future(r.app.send(frame[:-1]))
+            await _hashed(r.client, len(frame) - 1)
+            await talking
+            seen = [trail.between]
+            await r.app.send(frame[-1:])
+            await _hashed(r.client, 1)
+            seen += [trail.between, trail.closed]
+            assert seen == [False, True, False]
 
     run(case)

@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+Buffer = bytes | bytearray | memoryview
+"""Bytes that somebody else may own: look, but keep nothing."""
+
 VERSION_HEADER = "X-BackendAI-Wsproxy-Version"
 """On every answer of the gateway: the version of the path the request took or would take."""
 

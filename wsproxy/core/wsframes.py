@@ -7,8 +7,10 @@ message of any size takes no memory. No extension is ever offered, so reserved b
 import struct
 from collections.abc import Callable
 from enum import IntEnum
+from typing import NamedTuple
 
 from wsproxy.core.tunnel import LARGEST_FRAME_OUT
+from wsproxy.core.wire import Buffer
 
 NO_STATUS = 1005
 """Stands for a close frame without a code (RFC 6455 section 7.1.5)."""
@@ -27,7 +29,8 @@ class Opcode(IntEnum):
 
 
 _KNOWN = frozenset(Opcode)
-Piece = tuple[Opcode, bytes]
+_MESSAGE = _FIN | Opcode.BINARY
+_LONGEST_HEAD = 10  # of a server
 
 
 class FrameError(ValueError):
@@ -51,7 +54,7 @@ def encode(opcode: Opcode, payload: bytes, key: bytes, mask: Mask = mask_in_plac
 
 
 def parts(
-    opcode: Opcode, payload: bytes, key: bytes, mask: Mask = mask_in_place
+    opcode: Opcode, payload: Buffer, key: bytes, mask: Mask = mask_in_place
 ) -> tuple[bytes, bytearray]:
     """The same as its head and its masked payload: a large one need not be copied once more."""
     size = len(payload)
@@ -61,9 +64,21 @@ def parts(
         head = struct.pack("!BBH", _FIN | opcode, _MASKED | 126, size)
     else:
         head = struct.pack("!BBQ", _FIN | opcode, _MASKED | 127, size)
-    masked = bytearray(payload)
+    masked = _given_away(payload)
     mask(key, masked)
     return head + key, masked
+
+
+def _given_away(payload: Buffer) -> bytearray:
+    """Bytes to mask in place: a copy, unless a reader's whole buffer is passed on.
+
+    Who passes on a view of all of a ``bytearray`` has no more use for what is in it.
+    """
+    if isinstance(payload, memoryview):
+        below = payload.obj
+        if isinstance(below, bytearray) and len(below) == len(payload):
+            return below
+    return bytearray(payload)
 
 
 def encode_close(code: int, key: bytes) -> bytes:
@@ -72,7 +87,7 @@ def encode_close(code: int, key: bytes) -> bytes:
     return encode(Opcode.CLOSE, struct.pack("!H", sent), key)
 
 
-def split(data: bytes, largest: int = LARGEST_FRAME_OUT) -> list[bytes]:
+def split(data: Buffer, largest: int = LARGEST_FRAME_OUT) -> list[Buffer]:
     """Pieces that each fit a frame."""
     if len(data) <= largest:
         return [data]
@@ -88,6 +103,13 @@ def close_code(payload: bytes) -> int:
     return int(struct.unpack("!H", payload[:2])[0])
 
 
+class Fed(NamedTuple):
+    """What arrived: payload of data frames in order, and whole control frames in order."""
+
+    payload: list[Buffer]
+    control: list[tuple[Opcode, bytes]]
+
+
 class FrameReader:
     """Turns received bytes into pieces: data as it comes, control frames whole."""
 
@@ -98,27 +120,62 @@ class FrameReader:
         self._control = b""
         self._in_message = False
 
-    def feed(self, data: bytes) -> list[Piece]:
-        """The pieces in ``data``, in order; nothing after a close frame. Raises ``FrameError``."""
-        pieces: list[Piece] = []
-        position = 0
+    def feed(self, data: Buffer) -> Fed:
+        """The pieces in ``data``; nothing after a close frame. Raises ``FrameError``.
+
+        Payload is not copied: such a piece is a part of ``data``, if that is a ``memoryview``.
+        """
+        payload: list[Buffer] = []
+        control: list[tuple[Opcode, bytes]] = []
         if self._head:
-            data, self._head = self._head + data, b""
-        while position < len(data) or (self._left == 0 and self._opcode >= Opcode.CLOSE):
-            if self._left == 0 and self._opcode < Opcode.CLOSE:
+            data, self._head = memoryview(self._head + data), b""
+        position, size = 0, len(data)
+        while position < size or (not self._left and self._opcode >= Opcode.CLOSE):
+            if not self._left and self._opcode < Opcode.CLOSE:
+                position = self._whole_messages(data, position, payload)
+                if position == size or self._left:
+                    continue
                 position = self._begin(data, position)
                 if self._head:
                     break
-                if self._left == 0 and self._opcode < Opcode.CLOSE:
-                    continue  # an empty data frame
-            taken = data[position : position + self._left]
-            position += len(taken)
-            self._left -= len(taken)
-            if self._take(taken, pieces):
+                continue
+            end = min(position + self._left, size)
+            taken = data[position:end]
+            self._left -= end - position
+            position = end
+            if self._opcode < Opcode.CLOSE:
+                payload.append(taken)
+            elif self._take(taken, control):
                 break
-        return pieces
+        return Fed(payload, control)
 
-    def _begin(self, data: bytes, position: int) -> int:
+    def _whole_messages(self, data: Buffer, position: int, payload: list[Buffer]) -> int:
+        """Binary messages of one frame, which is what a tunnel is made of; where the rest begins.
+
+        The last one may go on in the next bytes.
+        """
+        last = len(data) - _LONGEST_HEAD
+        while position <= last and data[position] == _MESSAGE and not self._in_message:
+            short = data[position + 1]
+            if short < 126:
+                start, size = position + 2, short
+            elif short == 126:
+                start, size = position + 4, data[position + 2] << 8 | data[position + 3]
+            elif short == 127:
+                start = position + 10
+                size = int.from_bytes(data[position + 2 : start])
+            else:
+                break  # masked
+            position = start + size
+            if size:
+                payload.append(data[start:position])
+            if position > len(data):
+                self._opcode = Opcode.BINARY
+                self._left = position - len(data)
+                return len(data)
+        return position
+
+    def _begin(self, data: Buffer, position: int) -> int:
         """Read a frame head at ``position``; an unfinished one is kept for the next bytes."""
         end = position + 2
         if len(data) >= end:
@@ -129,7 +186,7 @@ class FrameReader:
                 self._left = int.from_bytes(data[end - extra : end]) if extra else second & 0x7F
                 self._check(first, second)
                 return end
-        self._head = data[position:]
+        self._head = bytes(data[position:])
         return len(data)
 
     def _check(self, first: int, second: int) -> None:
@@ -146,15 +203,12 @@ class FrameReader:
             self._in_message = not final
         self._opcode = opcode
 
-    def _take(self, taken: bytes, pieces: list[Piece]) -> bool:
-        """Add what is complete; whether it was the last thing to read."""
-        if self._opcode < Opcode.CLOSE:
-            pieces.append((Opcode.BINARY, taken))
-            return False
+    def _take(self, taken: Buffer, control: list[tuple[Opcode, bytes]]) -> bool:
+        """More of a control frame; whether it was the last thing to read."""
         self._control += taken
         if self._left:
             return False
-        pieces.append((self._opcode, self._control))
+        control.append((self._opcode, self._control))
         closing = self._opcode is Opcode.CLOSE
         self._control = b""
         self._opcode = Opcode.BINARY

@@ -7,6 +7,7 @@ frame is half sent (RFC 6455 section 5.2); only the lengths of frames are follow
 import struct
 
 from wsproxy.core.circuit import CloseReason
+from wsproxy.core.wire import Buffer
 
 GOING_AWAY = 1001
 SERVICE_RESTART = 1012
@@ -30,14 +31,16 @@ class FrameTrail:
     def between(self) -> bool:
         return not self._left and not self._head
 
-    def feed(self, data: bytes) -> None:
-        """These bytes have been sent."""
-        size = len(data)
-        if size <= self._left:
-            self._left -= size
-            return  # a part of a long one
-        if not self._left and not self._head and _one_frame(data, size):
-            self.closed = self.closed or data[0] & _OPCODE == _CLOSE
+    def feed(self, data: Buffer) -> None:
+        """These bytes have been sent; nothing of ``data`` is kept."""
+        size, left = len(data), self._left
+        if left:
+            if size <= left:
+                self._left = left - size
+                return  # a part of a long one
+        elif not self._head and _one_frame(data, size):
+            if data[0] & _OPCODE == _CLOSE:
+                self.closed = True
             return  # which is what most writes are
         at = 0
         while at < size:
@@ -47,9 +50,9 @@ class FrameTrail:
             if at < size:
                 at = self._read_head(data, at)
 
-    def _read_head(self, data: bytes, at: int) -> int:
+    def _read_head(self, data: Buffer, at: int) -> int:
         had = len(self._head)
-        head = self._head + data[at : at + _LARGEST_HEAD - had]
+        head = self._head + bytes(data[at : at + _LARGEST_HEAD - had])
         length = _head_length(head)
         if len(head) < length:
             self._head = head
@@ -60,7 +63,7 @@ class FrameTrail:
         return at + length - had
 
 
-def _one_frame(data: bytes, size: int) -> bool:
+def _one_frame(data: Buffer, size: int) -> bool:
     """Whether it is one whole frame of a server, of less than 64 KiB."""
     if size < 126 + 2:
         return size >= 2 and data[1] + 2 == size

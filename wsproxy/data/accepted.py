@@ -17,6 +17,7 @@ from wsproxy.core.circuit import Circuit, CloseReason, Route
 from wsproxy.core.failure import Failure
 from wsproxy.core.heads import Peer
 from wsproxy.core.relay import RelayEnd
+from wsproxy.core.wire import Buffer
 from wsproxy.data.activity import Activity
 from wsproxy.data.client import peer_of
 from wsproxy.data.connections import Connections, Ending
@@ -96,7 +97,7 @@ class Accepted(asyncio.Protocol):
             return
         self.plane.tasks.start(self._serve(), f"serve {self.circuit.id}")
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: Buffer) -> None:
         self.early += data
         if len(self.early) > EARLY_LIMIT:
             self.transport.pause_reading()

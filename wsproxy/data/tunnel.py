@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, cast
 
 from wsproxy.core.circuit import CloseReason
 from wsproxy.core.failure import Failure, FailureKind, Side
@@ -12,28 +11,6 @@ from wsproxy.core.wstrail import FrameTrail, close_frame
 from wsproxy.data.engine import Engine, record
 from wsproxy.data.site import Outcome, Site
 from wsproxy.net.pump import LONG, Relay
-
-
-class _Followed:
-    """A transport to a WebSocket client that notes where the frames written to it end."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self.trail = FrameTrail()
-        self._transport = transport
-        self._write = transport.write
-        self.is_closing = transport.is_closing  # asked for every write
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        self.trail.feed(data)
-        self._write(data)
-
-    def goodbye(self, reason: CloseReason) -> None:
-        """Close with a reason, if no frame is half sent (design 5.10)."""
-        if self.trail.between and not self.trail.closed and not self._transport.is_closing():
-            self._write(close_frame(reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +40,25 @@ class Tunnel:
         self._address = address
         self._users = engine.open.users(outcome.forward.circuit_id)
         self._relay: Relay | None = None
-        self._followed: _Followed | None = None
+        self._client: asyncio.Transport | None = None
+        self._trail: FrameTrail | None = None
 
     def __repr__(self) -> str:
         return f"Tunnel({self._outcome.forward.circuit_id}, {self._relay!r})"
 
     def run(self, ends: Ends) -> None:
         """Take both transports over; ends by itself."""
-        client = ends.client
-        if ends.websocket:
-            self._followed = _Followed(client)
-            client = cast(asyncio.Transport, self._followed)
+        self._client = ends.client
+        self._trail = FrameTrail() if ends.websocket else None
         self._relay = Relay(
-            client,
+            ends.client,
             ends.app,
             self._meter,
             self._ended,
             early_to_upstream=ends.from_client,
             early_to_client=ends.from_app,
             long=0 if ends.websocket else LONG,
+            trail=self._trail,
         )
         self._engine.open.tunnels.add(self)
         self._users.add(self)
@@ -89,10 +66,17 @@ class Tunnel:
 
     def end(self, reason: CloseReason) -> None:
         """The circuit ends: both sides are closed, what was written still leaves."""
-        if self._followed is not None:
-            self._followed.goodbye(reason)
+        self._say_goodbye(reason)
         if self._relay is not None:
             self._relay.close()
+
+    def _say_goodbye(self, reason: CloseReason) -> None:
+        """A WebSocket is closed with a reason, if no frame is half sent (design 5.10)."""
+        client, trail = self._client, self._trail
+        if client is None or trail is None or client.is_closing():
+            return
+        if trail.between and not trail.closed:
+            client.write(close_frame(reason))
 
     def abort(self) -> None:
         if self._relay is not None:

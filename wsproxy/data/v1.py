@@ -20,6 +20,7 @@ from wsproxy.core.failure import Failure
 from wsproxy.core.heads import Peer
 from wsproxy.core.hosts import is_loopback
 from wsproxy.core.tunnel import (
+    LARGEST_FRAME_OUT,
     Trouble,
     Verdict,
     always_answers,
@@ -29,9 +30,11 @@ from wsproxy.core.tunnel import (
     trouble_of,
 )
 from wsproxy.core.v1pages import failed_page, raw_answer, starting_page
+from wsproxy.core.wire import Buffer
 from wsproxy.data.accepted import Accepted, Admit, Plane
 from wsproxy.data.v1trial import First, Trial
 from wsproxy.net.sockets import close
+from wsproxy.net.straight import hear
 from wsproxy.net.timer import Timer
 
 log = logging.getLogger(__name__)
@@ -140,7 +143,8 @@ class V1Connection(Accepted):
         self._timer = Timer(self.plane.open.wheel)
         super().connection_made(transport)
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: Buffer) -> None:
+        """Nothing of ``data`` is kept: what must be is copied."""
         if self._lingering:
             return
         self.meter.bytes_in += len(data)
@@ -246,9 +250,11 @@ class V1Connection(Accepted):
             self._expect_answer()
         if self.ended:
             trial.finish()
+        # some apps say nothing during an upload
+        hear(self.transport, self, self.data_received, LARGEST_FRAME_OUT)
         self.transport.resume_reading()
 
-    def _say(self, data: bytes) -> None:
+    def _say(self, data: Buffer) -> None:
         assert self._trial is not None
         self._trial.say(data)
         if self._http or always_answers(self.circuit):

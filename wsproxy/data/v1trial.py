@@ -8,6 +8,7 @@ import asyncio
 from enum import Enum, auto
 from typing import cast
 
+from wsproxy.core.wire import Buffer
 from wsproxy.manager.tunnel import TunnelClosed
 
 REPEAT_LIMIT = 64 * 1024
@@ -62,14 +63,14 @@ class Trial(asyncio.Protocol):
         if not self._client.is_closing():
             self._client.resume_reading()
 
-    def say(self, data: bytes) -> None:
-        """The client's bytes."""
-        if self._tunnel is not None and not self._tunnel.is_closing():
-            self._tunnel.write(data)
+    def say(self, data: Buffer) -> None:
+        """The client's bytes. The tunnel comes last: it may change them."""
         if self.repeatable:
             self.said += data
             if len(self.said) > REPEAT_LIMIT:
                 self.said, self.repeatable = b"", False
+        if self._tunnel is not None and not self._tunnel.is_closing():
+            self._tunnel.write(data)
 
     def finish(self) -> None:
         """The client says no more."""

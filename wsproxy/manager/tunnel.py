@@ -9,12 +9,13 @@ nothing is collected: the pieces of a frame are passed on as they come.
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from wsproxy.core.configuration import Mode
-from wsproxy.core.tunnel import ABNORMAL, orderly
+from wsproxy.core.tunnel import ABNORMAL, LARGEST_FRAME_OUT, orderly
+from wsproxy.core.wire import Buffer
 from wsproxy.core.wsframes import (
     FrameError,
     FrameReader,
@@ -26,6 +27,7 @@ from wsproxy.core.wsframes import (
     parts,
     split,
 )
+from wsproxy.net.straight import hear, sink_of
 
 try:  # not a public name; the tunnel works without it, at ten times the cost
     from aiohttp._websocket.helpers import websocket_mask
@@ -36,8 +38,8 @@ else:
 
 PROTOCOL_ERROR = 1002
 
-LARGE = 16 * 1024
-"""Bytes that cost more to be joined than to be written by themselves."""
+AT_ONCE = 512 * 1024
+"""Bytes that are read from the manager at once: several frames."""
 
 
 class TunnelClosed(ConnectionError):
@@ -81,8 +83,9 @@ class Tunnel(asyncio.Transport):
     ) -> None:
         super().__init__()
         self._socket = socket
+        self._sink = sink_of(socket)
         self._mode = mode
-        self._protocol = protocol
+        self.set_protocol(protocol)
         self._rules = rules
         self._on_close = on_close
         self._loop = asyncio.get_running_loop()
@@ -102,7 +105,7 @@ class Tunnel(asyncio.Transport):
 
     def attach(self, rest: bytes) -> None:
         """Begin: ``rest`` are bytes that came with the handshake's answer."""
-        self._socket.set_protocol(_SocketSide(self))
+        hear(self._socket, _SocketSide(self), self.received, AT_ONCE)
         self._protocol.connection_made(self)
         self._after("ping", self._rules.ping, self._ping)
         if rest:
@@ -112,12 +115,20 @@ class Tunnel(asyncio.Transport):
 
     # the transport's face
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def write(self, data: Buffer) -> None:
+        """Nothing of ``data`` is kept: masking copies it."""
         if self._closing or self._finished:
             return
-        for piece in split(bytes(data)):
+        for piece in split(data):
             if piece:
                 self._send(Opcode.BINARY, piece)
+
+    put = write  # net.straight.Sink
+    unit = LARGEST_FRAME_OUT
+
+    def put_all(self, pieces: Sequence[Buffer]) -> None:
+        for piece in pieces:
+            self.write(piece)
 
     def can_write_eof(self) -> bool:
         return True
@@ -149,6 +160,7 @@ class Tunnel(asyncio.Transport):
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         assert isinstance(protocol, asyncio.Protocol)
         self._protocol = protocol
+        self._take_all = getattr(protocol, "take_all", None)
 
     def get_protocol(self) -> asyncio.Protocol:
         return self._protocol
@@ -179,28 +191,29 @@ class Tunnel(asyncio.Transport):
 
     # from the socket
 
-    def received(self, data: bytes) -> None:
+    def received(self, data: Buffer) -> None:
         """Bytes of the WebSocket."""
         self._heard = True
         try:
-            pieces = self._reader.feed(data)
+            payload, control = self._reader.feed(data)
         except FrameError:
             self._ended(PROTOCOL_ERROR)
             return
-        payload = [piece for opcode, piece in pieces if opcode is Opcode.BINARY and piece]
-        for piece in payload if len(data) >= LARGE else (b"".join(payload),):
-            if piece and not self._closing:
-                self._hear(piece)
-        for opcode, piece in pieces:
+        if payload and not self._closing:
+            self._hear(payload)
+        for opcode, piece in control:
             if opcode is Opcode.PING and not self._closing:
                 self._send(Opcode.PONG, piece)
             elif opcode is Opcode.CLOSE:
                 self._close_frame(piece)
 
-    def _hear(self, payload: bytes) -> None:
+    def _hear(self, payload: list[Buffer]) -> None:
         if self._finished:
             self._after("silence", self._rules.silence, self._silent)
-        self._protocol.data_received(payload)
+        if self._take_all is not None:  # a relay: it keeps nothing
+            self._take_all(payload)
+        else:
+            self._protocol.data_received(b"".join(payload))
 
     def _close_frame(self, payload: bytes) -> None:
         try:
@@ -271,15 +284,9 @@ class Tunnel(asyncio.Transport):
         self._unsent = unsent
         self._after("farewell", self._rules.farewell, self._part)
 
-    def _send(self, opcode: Opcode, payload: bytes) -> None:
-        if self._socket.is_closing():
-            return
-        head, masked = parts(opcode, payload, secrets.token_bytes(4), MASK)
-        if len(masked) < LARGE:
-            self._socket.write(head + masked)
-        else:  # not copied once more
-            self._socket.write(head)
-            self._socket.write(masked)
+    def _send(self, opcode: Opcode, payload: Buffer) -> None:
+        if not self._socket.is_closing():
+            self._sink.put_all(parts(opcode, payload, secrets.token_bytes(4), MASK))
 
 
 class _SocketSide(asyncio.Protocol):
@@ -288,7 +295,7 @@ class _SocketSide(asyncio.Protocol):
     def __init__(self, tunnel: Tunnel) -> None:
         self._tunnel = tunnel
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: Buffer) -> None:
         self._tunnel.received(data)
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -7,18 +7,21 @@ the other. Works on any ``asyncio.Transport``: sockets, TLS, the tunnel through 
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from wsproxy.core.meter import Meter
 from wsproxy.core.relay import Action, Event, Party, RelayEnd, State, party_of, step
+from wsproxy.core.wire import Buffer
+from wsproxy.core.wstrail import FrameTrail
 from wsproxy.net.sockets import close, finish, reset
 from wsproxy.net.splice import End, Splice
+from wsproxy.net.straight import hear, sink_of
 
 HIGH_WATER = 256 * 1024
 """Bytes that may wait in one side's write buffer before the other side is not read any more."""
 
 BULK = 64 * 1024
-"""Bytes that arrive at once when a side has much to say."""
+"""Bytes that arrive at once when a side has much to say; it is read straight from then on."""
 
 LONG = 8 << 20
 """After so many bytes in such pieces a direction is moved by the kernel, where it can."""
@@ -35,22 +38,55 @@ LINGER = 15.0
 class _Half(asyncio.Protocol):
     """One side: what arrives here is written to ``other``."""
 
-    def __init__(self, relay: "Relay", own: asyncio.Transport, other: asyncio.Transport) -> None:
+    def __init__(
+        self,
+        relay: "Relay",
+        own: asyncio.Transport,
+        other: asyncio.Transport,
+        trail: FrameTrail | None = None,
+    ) -> None:
         self._relay = relay
         self._other = other
+        self._trail = trail
+        self._sink = sink_of(other)
+        self._write = other.write
+        self._closing = other.is_closing
+        self._meter = relay.meter
+        self._now = relay.now
         self.transport = own
         self.lost = False
+        self._straight = False
         self._bulk = 0
         self._splice: Splice | None = None
 
-    def data_received(self, data: bytes) -> None:
-        if not self._other.is_closing():
-            self._other.write(data)
-            self.count(len(data))
-            if len(data) >= BULK:
-                self._much(len(data))
+    def pass_on(self, data: Buffer) -> None:
+        """Bytes of a long run: nothing of ``data`` is kept."""
+        if not self._closing():
+            self._sink.put(data)
+            size = len(data)
+            self.moved(size)
+            if self._trail is not None:
+                self._trail.feed(data)
+            elif size >= BULK:
+                self._much(size)
 
-    def count(self, size: int) -> None:
+    def _read_straight(self) -> None:
+        """This side has much to say. A transport that is no plain socket goes on as before."""
+        if self._straight:
+            return
+        self._straight = True
+        reading = self.transport.is_reading()
+        hear(self.transport, self, self.pass_on, self._sink.unit)
+        if reading:
+            self.transport.resume_reading()
+
+    def take_all(self, pieces: Sequence[Buffer]) -> None:
+        """The same for the payload of several frames."""
+        if not self._closing():
+            self._sink.put_all(pieces)
+            self.moved(sum(map(len, pieces)))
+
+    def moved(self, size: int) -> None:
         """So many bytes have gone to the other side."""
         raise NotImplementedError
 
@@ -61,7 +97,7 @@ class _Half(asyncio.Protocol):
         self._bulk = 0
         self.transport.pause_reading()
         self._splice = Splice(
-            self.transport, self._other, _ENDLESS, self.count, self._moved, patience=PATIENCE
+            self.transport, self._other, _ENDLESS, self.moved, self._moved, patience=PATIENCE
         )
         if not self._splice.start():
             self._moved(End.DRY)
@@ -120,18 +156,37 @@ class _Half(asyncio.Protocol):
 class _Client(_Half):
     ended, closed, broke = Event.CLIENT_ENDED, Event.CLIENT_CLOSED, Event.CLIENT_BROKE
 
-    def count(self, size: int) -> None:
+    def data_received(self, data: bytes) -> None:
         """The user sent something: the second clock moves (design 5.9)."""
-        relay = self._relay
-        relay.meter.bytes_in += size
-        relay.meter.last_user_bytes = relay.now()
+        if not self._closing():
+            self._write(data)
+            size = len(data)
+            meter = self._meter
+            meter.bytes_in += size
+            meter.last_user_bytes = self._now()
+            if size >= BULK:
+                self._read_straight()
+
+    def moved(self, size: int) -> None:
+        self._meter.bytes_in += size
+        self._meter.last_user_bytes = self._now()
 
 
 class _Upstream(_Half):
     ended, closed, broke = Event.UPSTREAM_ENDED, Event.UPSTREAM_CLOSED, Event.UPSTREAM_BROKE
 
-    def count(self, size: int) -> None:
-        self._relay.meter.bytes_out += size
+    def data_received(self, data: bytes) -> None:
+        if not self._closing():
+            self._write(data)
+            size = len(data)
+            self._meter.bytes_out += size
+            if self._trail is not None:
+                self._trail.feed(data)
+            if size >= BULK:
+                self._read_straight()
+
+    def moved(self, size: int) -> None:
+        self._meter.bytes_out += size
 
 
 class Relay:
@@ -139,6 +194,7 @@ class Relay:
 
     ``early_to_upstream`` and ``early_to_client`` are bytes that were read before the relay got the
     transports. ``long``: bytes in one direction after which the kernel moves them; 0: never.
+    ``trail`` follows the frames that are written to the client: they are all read here then.
     ``on_end`` is called exactly once, when both connections are gone; the relay never
     awaits and never raises into the loop.
     """
@@ -155,14 +211,15 @@ class Relay:
         now: Callable[[], float] = time.time,
         linger: float = LINGER,
         long: int = LONG,
+        trail: FrameTrail | None = None,
     ) -> None:
         self.meter = meter
         self.long = long or _ENDLESS
-        self._on_end = on_end
         self.now = now
+        self._on_end = on_end
         self._linger = linger
         self._client: _Half = _Client(self, client, upstream)
-        self._upstream: _Half = _Upstream(self, upstream, client)
+        self._upstream: _Half = _Upstream(self, upstream, client, trail)
         self._early = (early_to_upstream, early_to_client)
         self._state = State.BOTH
         self._first: Party | None = None
