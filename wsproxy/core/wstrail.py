@@ -38,10 +38,13 @@ class FrameTrail:
             if size <= left:
                 self._left = left - size
                 return  # a part of a long one
-        elif not self._head and _one_frame(data, size):
-            if data[0] & _OPCODE == _CLOSE:
-                self.closed = True
-            return  # which is what most writes are
+        elif not self._head and size > 3:
+            short = data[1]
+            whole = short + 2 if short < 126 else (data[2] << 8 | data[3]) + 4
+            if whole == size and short <= 126:  # one frame of a server: most writes are
+                if data[0] & _OPCODE == _CLOSE:
+                    self.closed = True
+                return
         at = 0
         while at < size:
             skipped = min(self._left, size - at)
@@ -61,13 +64,6 @@ class FrameTrail:
         self.closed = self.closed or head[0] & _OPCODE == _CLOSE
         self._left = _payload(head)
         return at + length - had
-
-
-def _one_frame(data: Buffer, size: int) -> bool:
-    """Whether it is one whole frame of a server, of less than 64 KiB."""
-    if size < 126 + 2:
-        return size >= 2 and data[1] + 2 == size
-    return data[1] == 126 and (data[2] << 8 | data[3]) + 4 == size
 
 
 def _head_length(head: bytes) -> int:

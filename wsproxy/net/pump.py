@@ -15,7 +15,7 @@ from wsproxy.core.wire import Buffer
 from wsproxy.core.wstrail import FrameTrail
 from wsproxy.net.sockets import close, finish, reset
 from wsproxy.net.splice import End, Splice
-from wsproxy.net.straight import hear, sink_of
+from wsproxy.net.straight import Sink, hear, sink_of
 
 HIGH_WATER = 256 * 1024
 """Bytes that may wait in one side's write buffer before the other side is not read any more."""
@@ -38,6 +38,22 @@ LINGER = 15.0
 class _Half(asyncio.Protocol):
     """One side: what arrives here is written to ``other``."""
 
+    __slots__ = (
+        "_bulk",
+        "_closing",
+        "_meter",
+        "_now",
+        "_other",
+        "_relay",
+        "_sink",
+        "_splice",
+        "_straight",
+        "_trail",
+        "_write",
+        "lost",
+        "transport",
+    )
+
     def __init__(
         self,
         relay: "Relay",
@@ -48,7 +64,7 @@ class _Half(asyncio.Protocol):
         self._relay = relay
         self._other = other
         self._trail = trail
-        self._sink = sink_of(other)
+        self._sink: Sink | None = None  # few sides need one
         self._write = other.write
         self._closing = other.is_closing
         self._meter = relay.meter
@@ -59,10 +75,17 @@ class _Half(asyncio.Protocol):
         self._bulk = 0
         self._splice: Splice | None = None
 
+    @property
+    def _borrowing(self) -> Sink:
+        """Where borrowed bytes go."""
+        if self._sink is None:
+            self._sink = sink_of(self._other)
+        return self._sink
+
     def pass_on(self, data: Buffer) -> None:
         """Bytes of a long run: nothing of ``data`` is kept."""
         if not self._closing():
-            self._sink.put(data)
+            self._borrowing.put(data)
             size = len(data)
             self.moved(size)
             if self._trail is not None:
@@ -76,14 +99,14 @@ class _Half(asyncio.Protocol):
             return
         self._straight = True
         reading = self.transport.is_reading()
-        hear(self.transport, self, self.pass_on, self._sink.unit)
+        hear(self.transport, self, self.pass_on, self._borrowing.unit)
         if reading:
             self.transport.resume_reading()
 
     def take_all(self, pieces: Sequence[Buffer]) -> None:
         """The same for the payload of several frames."""
         if not self._closing():
-            self._sink.put_all(pieces)
+            self._borrowing.put_all(pieces)
             self.moved(sum(map(len, pieces)))
 
     def moved(self, size: int) -> None:
@@ -154,6 +177,8 @@ class _Half(asyncio.Protocol):
 
 
 class _Client(_Half):
+    __slots__ = ()
+
     ended, closed, broke = Event.CLIENT_ENDED, Event.CLIENT_CLOSED, Event.CLIENT_BROKE
 
     def data_received(self, data: bytes) -> None:
@@ -173,6 +198,8 @@ class _Client(_Half):
 
 
 class _Upstream(_Half):
+    __slots__ = ()
+
     ended, closed, broke = Event.UPSTREAM_ENDED, Event.UPSTREAM_CLOSED, Event.UPSTREAM_BROKE
 
     def data_received(self, data: bytes) -> None:
