@@ -23,7 +23,6 @@ SIZE = 256 * 1024
 PIECES = 256
 """Pieces that one system call takes; Linux allows 1024."""
 
-
 Take = Callable[[memoryview], None]
 
 
@@ -74,10 +73,9 @@ class Straight:
     """To a socket, past its transport while that has nothing waiting."""
 
     unit = SIZE
-    __slots__ = ("_descriptor", "_pending", "_transport", "_write")
+    __slots__ = ("_descriptor", "_pending", "_write")
 
     def __init__(self, transport: asyncio.Transport, descriptor: int) -> None:
-        self._transport = transport
         self._descriptor = descriptor
         self._pending = transport.get_write_buffer_size
         self._write = transport.write
