@@ -107,8 +107,13 @@ def in_turn(
         for step in range(len(targets)):
             at = (number + step) % len(targets)
             plan.say(f"{found.work}: round {number + 1} of {plan.rounds}, {targets[at].name}")
+            before = targets[at].split()
             try:
                 measured[at].samples.append(one(targets[at]))
             except (Wrong, OSError, ValueError) as error:
                 found.wrong.append(f"{targets[at].name}: {error}")
+            after = targets[at].split()
+            if before is not None and after is not None:
+                measured[at].user += after[0] - before[0]
+                measured[at].kernel += after[1] - before[1]
     found.measured += measured

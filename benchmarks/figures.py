@@ -23,10 +23,12 @@ class Sample(NamedTuple):
 
 @dataclass
 class Measured:
-    """One target's rounds."""
+    """One target's rounds. ``user``, ``kernel``: where its CPU went, in seconds of all rounds."""
 
     name: str
     samples: list[Sample] = field(default_factory=list)
+    user: float = 0.0
+    kernel: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -44,6 +46,12 @@ class Measured:
         """The share of its core that the proxy used, the median."""
         shares = [s.cpu / s.seconds for s in self.samples if s.cpu is not None and s.seconds]
         return _median(shares) if shares else None
+
+    @property
+    def in_kernel(self) -> float | None:
+        """The share of its CPU that the system's calls took."""
+        every = self.user + self.kernel
+        return self.kernel / every if every else None
 
     @property
     def faults(self) -> int:

@@ -61,6 +61,19 @@ def cpu_of(pid: int) -> float:
     return sum(time.clock_gettime((~one << 3) | _SCHEDULED) for one in family(pid))
 
 
+def split_of(pid: int) -> tuple[float, float]:
+    """Seconds in user space and in the kernel, of the process and its children.
+
+    The kernel samples this split by its tick: good for shares of seconds, not for costs.
+    """
+    user = kernel = 0
+    for one in family(pid):
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        user, kernel = user + int(fields[11]), kernel + int(fields[12])
+    tick = os.sysconf("SC_CLK_TCK")
+    return user / tick, kernel / tick
+
+
 def memory_of(pid: int) -> int:
     """Resident bytes of the process and its children."""
     page = os.sysconf("SC_PAGE_SIZE")

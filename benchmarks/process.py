@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.machine import Core, cpu_of, descriptors_of, memory_of, pinned_to
+from benchmarks.machine import Core, cpu_of, descriptors_of, memory_of, pinned_to, split_of
 
 STARTING = 30.0
 """Seconds for a process to listen."""
@@ -36,6 +36,13 @@ class Running:
 
     def cpu(self) -> float | None:
         return cpu_of(self.pid) if self.proxy else None
+
+    def split(self) -> tuple[float, float] | None:
+        """Seconds in user space and in the kernel; None: nobody is measured, or it has ended."""
+        try:
+            return split_of(self.pid) if self.proxy else None
+        except OSError:
+            return None
 
     def memory(self) -> int:
         return memory_of(self.pid)

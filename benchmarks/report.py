@@ -19,18 +19,28 @@ STYLES = {
 def work_table(found: Found) -> Table:
     """Medians of every target. Compare the columns, never quote the rates."""
     shown = Table(title=f"{found.title} ({found.work}); medians")
-    names = ("target", f"{found.unit}/s", "of direct", "core busy", found.per, "of ours", "faults")
+    names = (
+        "target",
+        f"{found.unit}/s",
+        "of direct",
+        "core busy",
+        "in kernel",
+        found.per,
+        "of ours",
+        "faults",
+    )
     for name in names:
         shown.add_column(name, justify="left" if name == "target" else "right")
     direct, ours = found.of("direct"), found.of("wsproxy")
     for each in found.measured:
-        cost, busy = each.cost, each.busy
+        cost, busy, kernel = each.cost, each.busy, each.in_kernel
         own = ours.cost if ours is not None else None
         shown.add_row(
             each.name,
             f"{each.rate:,.0f}" if each.rate >= 100 else f"{each.rate:.2f}",
             f"{each.rate / direct.rate:.2f}" if direct is not None and direct.rate else "",
             f"{busy:.0%}" if busy is not None else "",
+            f"{kernel:.0%}" if kernel is not None else "",
             f"{cost * found.scale:.2f}" if cost is not None else "",
             f"{cost / own:.2f}" if cost is not None and own else "",
             str(each.faults or ""),

@@ -40,6 +40,7 @@ def _work(found: Found) -> dict[str, Any]:
                 "units_per_second": each.rate,
                 "cpu_seconds_per_unit": each.cost,
                 "core_busy": each.busy,
+                "in_kernel": each.in_kernel,
                 "faults": each.faults,
                 "rounds": [sample._asdict() for sample in each.samples],
             }

@@ -1,3 +1,5 @@
+import os
+import time
 from pathlib import Path
 
 from benchmarks.bench import Found, Plan, in_turn
@@ -24,6 +26,25 @@ def test_each_round_begins_with_another_target() -> None:
     in_turn(plan(2), found, targets, one)
     assert "".join(order) == "abcbca"
     assert [len(each.samples) for each in found.measured] == [2, 2, 2]
+
+
+def test_where_the_cpu_of_a_target_goes_is_noted() -> None:
+    def one(target: Running) -> Sample:
+        end = time.process_time() + 0.05
+        while time.process_time() < end:
+            sum(range(1000))
+        return Sample(1, 1.0)
+
+    found = Found("work", "title")
+    targets = [
+        Running("us", 0, os.getpid()),
+        Running("gone", 0, 0),
+        Running("direct", 0, 1, proxy=False),
+    ]
+    in_turn(plan(1), found, targets, one)
+    us, gone, direct = found.measured
+    assert us.in_kernel is not None and us.user > us.kernel
+    assert (gone.in_kernel, direct.in_kernel) == (None, None)
 
 
 def test_a_wrong_answer_is_a_fault_and_the_others_go_on() -> None:

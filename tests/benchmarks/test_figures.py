@@ -24,6 +24,11 @@ def test_without_a_proxy_there_is_no_cost() -> None:
     assert cost_ratio(busy(10), found) is None
 
 
+def test_the_share_of_the_kernel() -> None:
+    assert Measured("x", user=1.0, kernel=3.0).in_kernel == 0.75
+    assert Measured("x").in_kernel is None
+
+
 def test_a_round_that_brought_nothing_is_a_fault() -> None:
     assert measured(Sample(0, 1, 0.1), Sample(5, 1, 0.1, faults=2)).faults == 3
     assert measured().rate == 0.0
