@@ -1,7 +1,10 @@
 """What the processes of a gateway say to each other, packed and unpacked."""
 
+import io
 import os
 import pickle
+from enum import Enum
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -62,10 +65,23 @@ class Inside:
         return UUID, ("00000000-0000-0000-0000-000000000007",)
 
 
+MEMBER = b"\x80\x04cbuiltins\ngetattr\nc%b\n%b\n\x8c%c%b\x86R."
+"""How Python 3.11.2 writes a member of an enumeration: module, class, length and name."""
+
+
+def member(module: bytes, kind: bytes, name: bytes) -> bytes:
+    return MEMBER % (module, kind, len(name), name)
+
+
 @pytest.mark.parametrize(
     "data",
     [
         pack(Evil()),
+        member(b"uuid", b"UUID", b"__init__"),
+        member(b"wsproxy.core.wire", b"Version", b"__init__"),
+        member(b"wsproxy.core.wire", b"Version", b"mro"),
+        member(b"wsproxy.core.circuit", b"Circuit", b"__init__"),
+        member(b"wsproxy.core.wire", b"Version", b"V2"),  # known, and yet no message
         pack(settings()),
         pack(Inside()),
         pack("text"),
@@ -77,3 +93,18 @@ class Inside:
 def test_nothing_else_is_made_of_what_a_worker_says(data):
     with pytest.raises(pickle.UnpicklingError, match="nothing that a worker says"):
         unpack_told(data)
+
+
+class Older(pickle.Pickler):
+    """Writes members of an enumeration as Python 3.11.2 does."""
+
+    def reducer_override(self, obj: object) -> Any:
+        return (getattr, (type(obj), obj.name)) if isinstance(obj, Enum) else NotImplemented
+
+
+def test_members_of_an_enumeration_are_understood_as_older_pythons_write_them():
+    told = SessionGone(ID, CloseReason.SESSION_ENDED)
+    written = io.BytesIO()
+    Older(written, pickle.HIGHEST_PROTOCOL).dump(told)
+    assert b"getattr" in written.getvalue()
+    assert unpack_told(written.getvalue()) == told

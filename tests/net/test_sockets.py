@@ -13,7 +13,7 @@ import pytest
 import uvloop
 
 from wsproxy.compat.zoo.keeper import AUTHORITY, tls_context
-from wsproxy.net.sockets import close, finish, last_words
+from wsproxy.net.sockets import abort, close, finish, last_words
 
 
 class Fake:
@@ -130,3 +130,15 @@ def test_last_words_are_all_that_was_not_read():
         theirs.close()
         assert heard(socket=sock) == b"bye"
     assert heard(socket=sock) == b""
+
+
+def test_aborting_what_is_gone_does_nothing():
+    class Gone(asyncio.Transport):
+        """As TLS transports of older Pythons are when their connection is lost."""
+
+        protocol: Any = None
+
+        def abort(self) -> None:
+            self.protocol.abort()
+
+    abort(Gone())

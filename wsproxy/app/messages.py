@@ -7,6 +7,7 @@ same, because it carries strangers' bytes: only our own values are made of it.
 import io
 import pickle
 from dataclasses import dataclass
+from enum import Enum, EnumType
 from typing import Any
 from uuid import UUID
 
@@ -126,12 +127,22 @@ def unpack_told(data: bytes) -> Told:
     return told
 
 
+def _member(kind: object, name: str) -> Enum:
+    """Of an enumeration; the class itself was found by ``_Careful``."""
+    if isinstance(kind, EnumType) and name in kind.__members__:
+        member: Enum = kind[name]
+        return member
+    raise pickle.UnpicklingError(f"getattr of {name} is nothing that a worker says")
+
+
 class _Careful(pickle.Unpickler):
     """Makes values of ``core`` and ids, and calls nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("uuid", "UUID"):
             return UUID
+        if (module, name) == ("builtins", "getattr"):
+            return _member  # as older Pythons (3.11.2) write members of an enumeration
         found = super().find_class(module, name) if module.startswith("wsproxy.core.") else None
         if isinstance(found, type) and found.__module__ == module:
             return found

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from wsproxy.net.connect import Factory
-from wsproxy.net.sockets import close
+from wsproxy.net.sockets import abort, close
 
 FLUSH = 5.0
 """Seconds that a closed connection gets to take what was written to it."""
@@ -44,7 +44,7 @@ class Arrivals:
 
 def _abort_all(transports: Iterable[asyncio.Transport]) -> None:
     for transport in transports:
-        transport.abort()
+        abort(transport)
 
 
 class Arrival(asyncio.Protocol):

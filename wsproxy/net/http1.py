@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from wsproxy.core.bodies import CountedBody, Tracker, follow
 from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.core.framing import UNTIL_CLOSE, Answer, begins_badly, read_answer
-from wsproxy.net.sockets import last_words
+from wsproxy.net.sockets import abort, last_words
 
 MAX_ANSWER_HEAD = 256 * 1024
 """Bytes of an answer's head; apps with many cookies and policies stay far below."""
@@ -113,7 +113,7 @@ class AppConnection(asyncio.Protocol):
         self._user = None
         self.reusable = False
         if self.transport is not None:
-            self.transport.abort()
+            abort(self.transport)
 
     def detach(self) -> asyncio.Transport:
         """Give the transport away: from now on it is a tunnel's."""

@@ -53,6 +53,15 @@ def finish(transport: asyncio.Transport) -> None:
         transport.abort()
 
 
+def abort(transport: asyncio.Transport) -> None:
+    """Abort a connection that may be gone already.
+
+    asyncio's TLS of older Pythons (3.11.2 is Debian 12's) says so in this way.
+    """
+    with contextlib.suppress(AttributeError):
+        transport.abort()
+
+
 def close(transport: asyncio.Transport) -> None:
     """Close, once: a second ``close()`` takes from asyncio's TLS transports the means to abort.
 
@@ -71,7 +80,7 @@ def _let_go(transport: asyncio.Transport, *, calm: bool) -> None:
     if left is None:
         return
     if calm and not left:
-        transport.abort()
+        abort(transport)
         return
     loop = asyncio.get_running_loop()
     loop.call_later(_LOOK, lambda: _let_go(transport, calm=not left))
