@@ -60,9 +60,8 @@ async def staged(
 
         def planner(head: RequestHead, peer: Peer) -> Forward:
             fields = upstream_headers(head, peer, gw.site.rules)
-            plan = Forward(
-                gw.site.routes, fields, gw.site.version, (), CIRCUIT, again=lambda target: plans[0]
-            )
+            routes, version = gw.site.routes, gw.site.version
+            plan = Forward(routes, fields, version, (), CIRCUIT, again=lambda target, known: known)
             plans.append(plan)
             return plan
 

@@ -1,5 +1,6 @@
 """Requests that differ in their target only are planned once, and only while that is right."""
 
+import gc
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -220,6 +221,15 @@ def test_what_is_rare_or_large_is_not_learnt(text):
     assert isinstance(kitchen.cook(text), Forward)
 
     assert len(kitchen.recipes) == 0
+
+
+def test_a_forgotten_plan_leaves_no_cycle():
+    kitchen = Kitchen()
+    kitchen.cook(raw())
+    assert kitchen.finds(raw()) is not None
+    gc.collect()
+    kitchen.recipes = Recipes()
+    assert gc.collect() == 0
 
 
 def test_there_are_never_more_than_the_limit():

@@ -326,7 +326,9 @@ async def test_no_deadline_of_rest_ends_a_request_whose_way_takes_long():
 
     def plan(head: RequestHead, peer: Peer) -> Forward:
         route = ThroughManager("s", "app", "c")
-        return Forward((route,), head.headers, Version.V2, again=lambda target: plan(head, peer))
+        return Forward(
+            (route,), head.headers, Version.V2, again=lambda target, known: plan(head, peer)
+        )
 
     rules = EngineRules(idle=0.05, head_seconds=0.05)
     async with raw_app() as app, gateway(rules=rules, streams=Slow()) as gw:

@@ -79,7 +79,7 @@ class Recipes:
         if end > limits.target_bytes or len(raw) > limits.head_bytes or not raw.startswith(begin):
             return None
         target = target_of(raw, len(begin), end)
-        forward = again(target) if target is not None else None
+        forward = again(target, known) if target is not None else None
         if target is None or forward is None:
             return None
         head = raw[: end + 2] + fields

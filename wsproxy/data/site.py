@@ -43,8 +43,12 @@ class Forward:
 class Again(Protocol):
     """Whether a plan holds for one more request with the same method, fields and client."""
 
-    def __call__(self, target: str) -> Forward | None:
-        """The plan for ``target``; None: ask the site anew."""
+    def __call__(self, target: str, plan: Forward) -> Forward | None:
+        """The plan for ``target``, which may be ``plan`` itself; None: ask the site anew.
+
+        ``plan`` is the one that this came with: who holds that and not the other way round makes
+        no cycle, which would stay in memory for long.
+        """
         ...
 
 

@@ -100,7 +100,7 @@ class _Apps:
         )
         if renewed or verdict.until <= rules.clock() or header_rules.looks_at_target:
             return forward
-        return _Again(self, circuit, forward, verdict.until).forward
+        return replace(forward, again=_Again(self, circuit, verdict.until))
 
     def order(self, circuit: Circuit) -> tuple[Route, ...]:
         """The circuit's routes as they are tried now."""
@@ -164,8 +164,6 @@ def _cors(head: RequestHead, asks_first: bool = False) -> RawHeaders:
 class _Again:
     """The plan of one request, good for more of them while nothing that it rests on has changed:
     the circuit, the time of its permit, and the target's being the app's.
-
-    ``forward``: the plan, which says that it may be asked for again.
     """
 
     __slots__ = (
@@ -176,21 +174,19 @@ class _Again:
         "_table",
         "_tables",
         "_until",
-        "forward",
     )
 
-    def __init__(self, apps: _Apps, circuit: Circuit, forward: Forward, until: float) -> None:
+    def __init__(self, apps: _Apps, circuit: Circuit, until: float) -> None:
         rules = apps.rules
         self._apps = apps
         self._circuit = circuit
-        self.forward = replace(forward, again=self)
         self._until = until
         self._clock = rules.clock
         self._tables = rules.table
         self._table = rules.table()
         self._fixed = len(circuit.routes) == 1 and circuit.health_check is None
 
-    def __call__(self, target: str) -> Forward | None:
+    def __call__(self, target: str, plan: Forward) -> Forward | None:
         table = self._tables()
         if table is not self._table:
             if table.by_id(self._circuit.id) is not self._circuit:
@@ -199,8 +195,8 @@ class _Again:
         if self._clock() >= self._until or target.startswith(_RESERVED):
             return None
         if self._fixed and not self._apps.routes.troubled:
-            return self.forward
-        return replace(self.forward, routes=self._apps.order(self._circuit))
+            return plan
+        return replace(plan, routes=self._apps.order(self._circuit))
 
 
 _RESERVED = SETUP_PATH.rpartition("/")[0]
