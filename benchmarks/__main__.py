@@ -49,6 +49,8 @@ def main(
     """Measure. Exit codes: 0, 1 for wrong answers (or, with --strict, a number missed)."""
     if sys.platform != "linux" or wrk.found() is None:
         raise click.ClickException("this needs Linux and wrk: python -m benchmarks.install")
+    if plot is not None and not save.can_draw():
+        raise click.ClickException("--plot needs matplotlib: python -m benchmarks.install")
     console = Console(width=None if sys.stdout.isatty() else 140)
     with TemporaryDirectory(prefix="wsproxy-bench-") as folder:
         plan = Plan(

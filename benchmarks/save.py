@@ -1,6 +1,7 @@
 """Results that stay: JSON for programs, a CSV per release, a picture for the documentation."""
 
 import csv
+import importlib.util
 import json
 import os
 import platform
@@ -64,6 +65,7 @@ def _number(row: Row) -> dict[str, Any]:
 
 
 def write_json(file: Path, every: Sequence[Found], rows: Sequence[Row]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(document(every, rows), indent=2) + "\n")
 
 
@@ -106,15 +108,17 @@ def progress(row: Row) -> float | None:
     return goal.at_least / value if value else None
 
 
+def can_draw() -> bool:
+    return importlib.util.find_spec("matplotlib") is not None
+
+
 def draw(file: Path, rows: Sequence[Row]) -> None:
     """One bar for each number, in units of its "at least"; a mark where the aim is."""
-    try:
-        import matplotlib  # noqa: PLC0415 - only here, and only if installed
+    import matplotlib  # noqa: PLC0415 - only here, and only if installed
 
-        matplotlib.use("Agg")
-        from matplotlib import pyplot  # noqa: PLC0415
-    except ImportError:
-        raise SystemExit("--plot needs matplotlib: pip install -e '.[bench]'") from None
+    matplotlib.use("Agg")
+    from matplotlib import pyplot  # noqa: PLC0415
+
     shown = [(row, bar) for row in rows if (bar := progress(row)) is not None]
     figure, axes = pyplot.subplots(figsize=(10, 0.4 * len(shown) + 1.5))
     for at, (row, bar) in enumerate(reversed(shown)):
@@ -125,5 +129,6 @@ def draw(file: Path, rows: Sequence[Row]) -> None:
     axes.axvline(1, color="grey", linestyle="--")
     axes.set_xlabel(f"times “at least” (bars end at 4; black: the aim); wsproxy {__version__}")
     figure.tight_layout()
+    file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=110)
     pyplot.close(figure)

@@ -3,7 +3,9 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from benchmarks.__main__ import main
 from benchmarks.bench import Found
 from benchmarks.figures import Measured, Sample
 from benchmarks.goals import Goal, Row
@@ -27,10 +29,18 @@ def test_runs_of_one_release_are_below_each_other(tmp_path: Path) -> None:
     assert [row["verdict"] for row in read[:3]] == ["aim reached", "reached", "not measured"]
 
 
+def test_nothing_is_measured_for_a_picture_that_cannot_be_drawn(monkeypatch) -> None:
+    monkeypatch.setattr("benchmarks.wrk.found", lambda: "wrk")
+    monkeypatch.setattr("benchmarks.save.can_draw", lambda: False)
+    said = CliRunner().invoke(main, ["--only", "open", "--plot", "numbers.png"])
+    assert said.exit_code == 1
+    assert "--plot needs matplotlib: python -m benchmarks.install" in said.output
+
+
 def test_json_has_the_rounds_too(tmp_path: Path) -> None:
     found = Found("small", "small requests", measured=[Measured("nginx", [Sample(10, 1.0, 0.5)])])
-    write_json(tmp_path / "all.json", [found], ROWS)
-    read = json.loads((tmp_path / "all.json").read_text())
+    write_json(tmp_path / "new" / "all.json", [found], ROWS)
+    read = json.loads((tmp_path / "new" / "all.json").read_text())
     (target,) = read["works"][0]["targets"]
     assert target["cpu_seconds_per_unit"] == 0.05
     assert target["rounds"] == [{"units": 10, "seconds": 1.0, "cpu": 0.5, "faults": 0}]
