@@ -28,14 +28,22 @@ ENVIRONMENTS = (
 )
 """Folder, the Python that its wheels are for, and what goes in."""
 
+LIMIT = 600.0
+"""Seconds for one installation: without a way to its server a program may try for ever."""
+
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 
 
-def run(*command: object) -> bool:
-    """Whether it went well; what it says is shown only when it does not."""
-    done = subprocess.run(
-        [str(one) for one in command], stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
+def run(*command: object, limit: float = LIMIT) -> bool:
+    """Whether it went well within ``limit`` seconds; what it says is shown when it does not."""
+    words = [str(one) for one in command]
+    try:
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit
+        )
+    except subprocess.TimeoutExpired:
+        click.echo(f"  {command[0]}: nothing came of it in {limit:g} s", err=True)
+        return False
     if done.returncode:
         click.echo(f"  {command[0]}: {(done.stderr or done.stdout)[-300:].strip()}", err=True)
     return done.returncode == 0
@@ -71,7 +79,8 @@ def install_node_proxy() -> None:
     if npm is None or (folder / "node_modules/.bin/configurable-http-proxy").exists():
         return
     click.echo(f"installing {CHP} (npm)", err=True)
-    run(npm, "install", "--prefix", folder, "--no-audit", "--no-fund", "--silent", CHP)
+    quiet = ("--no-audit", "--no-fund", "--silent", "--fetch-retries=1")
+    run(npm, "install", "--prefix", folder, *quiet, CHP, limit=120.0)
 
 
 def python(version: str) -> str | None:
