@@ -117,7 +117,7 @@ def draw(file: Path, rows: Sequence[Row]) -> None:
     import matplotlib  # noqa: PLC0415 - only here, and only if installed
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot  # noqa: PLC0415
+    from matplotlib import pyplot  # noqa: PLC0415 - as above
 
     shown = [(row, bar) for row in rows if (bar := progress(row)) is not None]
     figure, axes = pyplot.subplots(figsize=(10, 0.4 * len(shown) + 1.5))

@@ -17,7 +17,6 @@ from wsproxy.core.configuration import Configuration
 from wsproxy.core.setup import Places
 from wsproxy.core.targets import Listening
 from wsproxy.core.told import Told
-from wsproxy.data.health import News
 
 # from main to worker
 
@@ -97,8 +96,6 @@ class Drain:
 class Stop:
     """Exit at once."""
 
-
-ToWorker = Begin | Configured | Listen | Put | Gone | Close | Take | News | Serve | Drain | Stop
 
 # what workers tell is in ``core.told``
 

@@ -116,7 +116,9 @@ class Tunnel(asyncio.Transport):
     # the transport's face
 
     def write(self, data: Buffer) -> None:
-        """Nothing of ``data`` is kept: masking copies it."""
+        """Nothing of ``data`` is kept: masking copies it, unless it is a view of a whole
+        ``bytearray``, which is then masked where it is (``net.straight``).
+        """
         if self._closing or self._finished:
             return
         for piece in split(data):

@@ -104,13 +104,16 @@ class Straight:
                 sent = os.writev(self._descriptor, pieces[:PIECES])
             except OSError:
                 sent = 0
+        rest = []
         for piece in pieces:
             size = len(piece)
             if sent < size:
-                self._write(bytes(memoryview(piece)[sent:]))
+                rest.append(memoryview(piece)[sent:])
                 sent = 0
             else:
                 sent -= size
+        if rest:
+            self._write(b"".join(rest))
 
 
 class Copied:
@@ -143,16 +146,25 @@ class _Reading(asyncio.BufferedProtocol):
     def __init__(self, protocol: asyncio.Protocol, take: Take, size: int) -> None:
         self._view = scratch(size)
         self._take = take
-        self.eof_received = protocol.eof_received  # type: ignore[method-assign]
-        self.connection_lost = protocol.connection_lost  # type: ignore[method-assign]
-        self.pause_writing = protocol.pause_writing  # type: ignore[method-assign]
-        self.resume_writing = protocol.resume_writing  # type: ignore[method-assign]
+        self._protocol = protocol
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
         self._take(self._view[:nbytes])
+
+    def eof_received(self) -> bool | None:
+        return self._protocol.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._protocol.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()
 
 
 def hear(
