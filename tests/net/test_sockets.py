@@ -13,7 +13,7 @@ import pytest
 import uvloop
 
 from wsproxy.compat.zoo.keeper import AUTHORITY, tls_context
-from wsproxy.net.sockets import abort, close, finish, last_words
+from wsproxy.net.sockets import abort, close, finish, last_words, tune
 
 
 class Fake:
@@ -40,6 +40,35 @@ class Fake:
         return self._extra.get(name)
 
 
+class Sock:
+    """A connected socket of a machine that paces by default, or not."""
+
+    family = socket.AF_INET
+    peer = ("127.0.0.1", 5000)
+
+    def __init__(self, control: bytes = b"bbr", error: OSError | None = None) -> None:
+        self.control = control
+        self._error = error
+
+    def getsockopt(self, level: int, option: int, size: int) -> bytes:
+        assert (level, option) == (socket.IPPROTO_TCP, socket.TCP_CONGESTION)
+        return self.control.ljust(size, b"\0")
+
+    def setsockopt(self, level: int, option: int, value: bytes | int) -> None:
+        if (level, option) != (socket.IPPROTO_TCP, getattr(socket, "TCP_CONGESTION", -1)):
+            return
+        if self._error is not None:
+            raise self._error
+        assert isinstance(value, bytes)
+        self.control = value
+
+
+def tuned(sock: Sock, peer: str = "127.0.0.1") -> bytes:
+    extra: dict[str, Any] = {"peername": (peer, 5000), "sockname": ("127.0.0.1", 4000)}
+    tune(Fake(socket=sock, **extra))  # type: ignore[arg-type]
+    return sock.control
+
+
 def finished(fake: Fake) -> list[str]:
     finish(fake)  # type: ignore[arg-type]
     return fake.calls
@@ -47,6 +76,28 @@ def finished(fake: Fake) -> list[str]:
 
 def heard(**extra: Any) -> bytes:
     return last_words(Fake(**extra))  # type: ignore[arg-type]
+
+
+paces = pytest.mark.skipif(not hasattr(socket, "TCP_CONGESTION"), reason="Linux only")
+
+
+@paces
+def test_a_connection_within_this_machine_is_not_paced():
+    assert tuned(Sock(b"bbr")) == b"reno"
+    assert tuned(Sock(b"cubic")) == b"cubic"
+    assert tuned(Sock(b"bbr"), peer="10.0.0.6") == b"bbr"
+
+
+@paces
+def test_where_the_system_does_not_let_us_it_is_paced():
+    assert tuned(Sock(b"bbr", PermissionError())) == b"bbr"
+
+
+@paces
+def test_a_connection_that_is_gone_already_is_left_alone():
+    sock = Sock(b"bbr")
+    tune(Fake(socket=sock))  # type: ignore[arg-type]
+    assert sock.control == b"bbr"
 
 
 def test_finish_ends_our_direction_where_it_can():

@@ -6,6 +6,8 @@ import socket
 import struct
 import sys
 
+from wsproxy.core.pacing import UNPACED, needs_no_pacing
+
 if sys.platform == "linux":
     import fcntl
     import termios
@@ -18,9 +20,14 @@ _LOOK = 0.05
 
 _RESET = struct.pack("ii", 1, 0)
 
+_LONGEST_NAME = 16
+"""Bytes of the name of a congestion control (``TCP_CA_NAME_MAX``)."""
+
 
 def tune(transport: asyncio.BaseTransport) -> None:
-    """No delay for small writes, and a peer that vanished is noticed."""
+    """No delay for small writes, and a peer that vanished is noticed. What stays on this machine is
+    not paced.
+    """
     sock = transport.get_extra_info("socket")
     if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
         return
@@ -28,6 +35,12 @@ def tune(transport: asyncio.BaseTransport) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_KEEPIDLE"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
+    own, peer = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+    if hasattr(socket, "TCP_CONGESTION") and own and peer:
+        with contextlib.suppress(OSError):  # a system that does not let us choose
+            control = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, _LONGEST_NAME)
+            if needs_no_pacing(control, own[0], peer[0]):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, UNPACED)
 
 
 def accepts(sock: socket.socket) -> bool:
