@@ -17,8 +17,10 @@ from typing import Protocol, runtime_checkable
 
 from wsproxy.core.wire import Buffer
 
-SIZE = 256 * 1024
-"""Bytes that are read at once. More would leave the cache of a core before they are written."""
+SIZE = 384 * 1024
+"""Bytes that are read at once. More would leave the cache of a core before they are written; and
+a message of a power of two, with its head, would leave a few bytes for a read of their own.
+"""
 
 PIECES = 256
 """Pieces that one system call takes; Linux allows 1024."""
