@@ -56,9 +56,14 @@ def family(pid: int) -> Iterator[int]:
             yield from family(int(child))
 
 
+def cpu_each(pid: int) -> dict[int, float]:
+    """Seconds of CPU that the process and each of its children have used."""
+    return {one: time.clock_gettime((~one << 3) | _SCHEDULED) for one in family(pid)}
+
+
 def cpu_of(pid: int) -> float:
-    """Seconds of CPU that the process and its children have used."""
-    return sum(time.clock_gettime((~one << 3) | _SCHEDULED) for one in family(pid))
+    """The same for all of them together."""
+    return sum(cpu_each(pid).values())
 
 
 def split_of(pid: int) -> tuple[float, float]:

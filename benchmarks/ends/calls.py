@@ -17,9 +17,35 @@ class Wrong(Exception):
 
 
 def connected(target: Running) -> socket.socket:
-    call = socket.create_connection(("127.0.0.1", target.port), WAIT)
-    call.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    call = socket.socket()
+    try:
+        call.settimeout(WAIT)
+        ready(call)
+        call.connect(("127.0.0.1", target.port))
+    except OSError:
+        call.close()
+        raise
     return call
+
+
+def ready(end: socket.socket) -> None:
+    """Options of an end, before it connects or listens: no delay, and no pacing.
+
+    Where BBR is the machine's default, a load that is paced makes every proxy look different from
+    one round to the next.
+    """
+    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_CONGESTION"):
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
+
+
+def listening() -> socket.socket:
+    """Where an end is called, on a port of the system's choice."""
+    listener = socket.socket()
+    ready(listener)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(4096)
+    return listener
 
 
 def read_head(call: socket.socket) -> tuple[bytes, bytes]:
@@ -65,27 +91,6 @@ def check(target: Running, path: str, expected: bytes) -> None:
     """Ask on a new connection."""
     with connected(target) as call:
         ask(call, target, path, expected)
-
-
-def download(target: Running, path: str, block: bytes, size: int) -> int:
-    """Fetch a body that is ``block`` again and again, comparing all of it; its length."""
-    twice = block + block
-    buffer = bytearray(1 << 20)
-    with connected(target) as call:
-        call.sendall(target.request(path))
-        head, rest = read_head(call)
-        if not head.startswith(b"HTTP/1.1 200 ") or length_of(head) != size:
-            raise Wrong(f"{target.name}: {head[:400]!r}")
-        if rest != block[: len(rest)]:
-            raise Wrong(f"{target.name}: the body begins otherwise")
-        done = len(rest)
-        while done < size:
-            count = call.recv_into(buffer)
-            at = done % len(block)
-            if not count or buffer[:count] != twice[at : at + count]:
-                raise Wrong(f"{target.name}: the body is wrong or cut near byte {done}")
-            done += count
-    return done
 
 
 def upgraded(target: Running, path: str = "/echo") -> socket.socket:

@@ -1,21 +1,24 @@
 """A stand-in for the manager's stream: a WebSocket that swallows, or gives, as many bytes as asked.
 
-The first nine bytes that come through say what is wanted: ``U`` and a size (bytes that follow; the
-answer is their CRC-32), or ``D`` and a size (so many bytes come back).
+The first nine bytes that come through say what is wanted: ``U`` and a size (bytes that follow) or
+``D`` and a size (so many bytes come back). Both are ``BLOCK`` again and again. An upload is
+answered by ``DONE``, or the connection is closed because other bytes came. All bytes of an upload
+are compared; for ``u`` only the beginning of each frame is, so that the manager is not what is
+measured (``benchmarks.ends.stored``).
 """
 
-import asyncio
+import socket
 import sys
-import zlib
-from collections.abc import Callable
-from typing import cast
+import threading
+from contextlib import suppress
+from typing import NamedTuple
 
 from benchmarks.ends.backend import BLOCK, MIB
+from benchmarks.ends.calls import WAIT, Wrong, listening, read_head
 from benchmarks.ends.echo import accepted
-from wsproxy.cli.serve import loop_factory
-from wsproxy.core.wsframes import mask_in_place
+from benchmarks.ends.stored import Stored
+from wsproxy.core.wsframes import Mask, mask_in_place
 
-Mask = Callable[[bytes, bytearray], None]
 try:
     from aiohttp._websocket.helpers import websocket_mask
 except ImportError:
@@ -26,10 +29,14 @@ else:
 PIECE = 64 * 1024
 """Payload of a frame that is sent."""
 
-HIGH_WATER = 1 << 20
 COMMAND = 9
-_BINARY, _CLOSE, _PING = 0x2, 0x8, 0x9
+DONE = b"done"
+SAMPLE = 16
+"""Bytes of each frame that are always compared."""
+
+_BINARY, _CLOSE, _PING, _PONG = 0x2, 0x8, 0x9, 0xA
 _FINAL = 0x80
+_TWICE = BLOCK + BLOCK
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
@@ -41,120 +48,130 @@ def frame(opcode: int, payload: bytes) -> bytes:
     return bytes((_FINAL | opcode, 127)) + size.to_bytes(8) + payload
 
 
-class Stream(asyncio.Protocol):
-    """One tunnel."""
+class Frame(NamedTuple):
+    opcode: int
+    key: bytes
+    size: int
 
-    def __init__(self) -> None:
-        self._data = b""
-        self._open = False
-        self._opcode, self._left, self._key = _BINARY, 0, b""
-        self._control = b""
+
+class Frames:
+    """Frames of a client, read one after the other. Raises ``Wrong`` when one is cut."""
+
+    def __init__(self, peer: socket.socket) -> None:
+        self._peer = peer
+        self._view = memoryview(bytearray(MIB))
+
+    def head(self) -> Frame | None:
+        """Of the next frame; None at the end of the stream."""
+        start = self._peer.recv(1)
+        if not start:
+            return None
+        start += self._exactly(5)
+        extra = {126: 2, 127: 8}.get(start[1] & 0x7F, 0)
+        whole = start + self._exactly(extra)
+        size = int.from_bytes(whole[2 : 2 + extra]) if extra else start[1] & 0x7F
+        return Frame(start[0] & 0xF, whole[-4:], size)
+
+    def plain(self, frame: Frame, at: int, count: int) -> bytes:
+        """So many bytes of its payload from ``at``, unmasked."""
+        data = bytearray(self._exactly(count))
+        turn = at % 4
+        MASK(frame.key[turn:] + frame.key[:turn], data)
+        return bytes(data)
+
+    def skip(self, count: int) -> None:
+        while count:
+            count -= self._some(min(count, MIB), socket.MSG_TRUNC)
+
+    def _exactly(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            data += self._view[: self._some(min(count - len(data), MIB))]
+        return data
+
+    def _some(self, most: int, flags: int = 0) -> int:
+        count = self._peer.recv_into(self._view, most, flags)
+        if not count:
+            raise Wrong("closed within a frame")
+        return count
+
+
+class Tunnel:
+    """One connection."""
+
+    def __init__(self, peer: socket.socket, blocks: Stored) -> None:
+        self._peer = peer
+        self._blocks = blocks
+        self._frames = Frames(peer)
         self._command = b""
-        self._wanted, self._got, self._crc = 0, 0, 0
-        self._to_send = 0
-        self._paused = False
+        self._left = 0
+        self._at = 0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
-        self._transport.set_write_buffer_limits(high=HIGH_WATER)
-
-    def data_received(self, data: bytes) -> None:
-        data = self._data + data if self._data else data
-        self._data = b""
-        if not self._open:
-            end = data.find(b"\r\n\r\n") + 4
-            if end < 4:
-                self._data = data
+    def serve(self) -> None:
+        """Until it is closed. Raises ``Wrong`` and ``OSError``."""
+        while (head := self._frames.head()) is not None:
+            if head.opcode < _CLOSE:
+                self._data(head)
+                continue
+            said = self._frames.plain(head, 0, head.size)
+            if head.opcode != _PONG:
+                answer = _PONG if head.opcode == _PING else _CLOSE
+                self._peer.sendall(frame(answer, said))
+            if head.opcode == _CLOSE:
                 return
-            self._open = True
-            self._transport.write(accepted(data[:end]))
-            data = data[end:]
-        at = 0
-        while at < len(data):
-            if not self._left:
-                start = self._begin(data, at)
-                if not start:
-                    self._data = data[at:]
-                    return
-                at = start
-            piece = bytearray(data[at : at + self._left])
-            at += len(piece)
-            self._left -= len(piece)
-            MASK(self._key, piece)
-            turn = len(piece) % 4
-            self._key = self._key[turn:] + self._key[:turn]
-            self._take(bytes(piece))
 
-    def _begin(self, data: bytes, at: int) -> int:
-        """Read a frame's head; where its payload begins, 0 while it is not complete."""
-        if len(data) < at + 2:
-            return 0
-        extra = {126: 2, 127: 8}.get(data[at + 1] & 0x7F, 0)
-        end = at + 2 + extra + 4
-        if len(data) < end:
-            return 0
-        self._opcode = data[at] & 0xF
-        size = int.from_bytes(data[at + 2 : at + 2 + extra]) if extra else data[at + 1] & 0x7F
-        self._left, self._key = size, data[end - 4 : end]
-        if not size:
-            self._take(b"")
-        return end
+    def _data(self, head: Frame) -> None:
+        at = min(COMMAND - len(self._command), head.size)
+        if at:
+            self._read_command(self._frames.plain(head, 0, at))
+        if head.size - at > self._left:
+            raise Wrong("more bytes than were promised")
+        look = head.size if self._command[:1] == b"U" else min(at + SAMPLE, head.size)
+        while at < look:
+            at += self._compare(head, at, min(look - at, MIB))
+        self._frames.skip(head.size - at)
+        self._at += head.size - at
+        self._left -= head.size - at
+        if self._command[:1] in (b"U", b"u") and self._at and not self._left:
+            self._peer.sendall(frame(_BINARY, DONE))
 
-    def _take(self, payload: bytes) -> None:
-        if self._opcode < _CLOSE:
-            self._hear(payload)
-            return
-        self._control += payload
-        if self._left:
-            return
-        control, self._control = self._control, b""
-        if self._opcode == _PING:
-            self._transport.write(frame(0xA, control))
-        elif self._opcode == _CLOSE:
-            self._transport.write(frame(_CLOSE, control))
-            self._transport.close()
+    def _compare(self, head: Frame, at: int, count: int) -> int:
+        begin = self._at % MIB
+        if self._frames.plain(head, at, count) != _TWICE[begin : begin + count]:
+            raise Wrong(f"other bytes than were sent, near {self._at}")
+        self._at += count
+        self._left -= count
+        return count
 
-    def _hear(self, payload: bytes) -> None:
+    def _read_command(self, said: bytes) -> None:
+        self._command += said
         if len(self._command) < COMMAND:
-            need = COMMAND - len(self._command)
-            self._command += payload[:need]
-            payload = payload[need:]
-            if len(self._command) < COMMAND:
-                return
-            size = int.from_bytes(self._command[1:])
-            if self._command[:1] == b"D":
-                self._to_send = size
-                self._send()
-            else:
-                self._wanted = size
-        self._got += len(payload)
-        self._crc = zlib.crc32(payload, self._crc)
-        if self._wanted and self._got >= self._wanted:
-            self._wanted = 0
-            self._transport.write(frame(_BINARY, b"%08x" % self._crc))
-
-    def _send(self) -> None:
-        while self._to_send and not self._paused and not self._transport.is_closing():
-            at = -self._to_send % MIB
-            piece = BLOCK[at : at + min(PIECE, self._to_send)]
-            self._to_send -= len(piece)
-            self._transport.write(frame(_BINARY, piece))
-
-    def pause_writing(self) -> None:
-        self._paused = True
-
-    def resume_writing(self) -> None:
-        self._paused = False
-        self._send()
+            return
+        size = int.from_bytes(self._command[1:])
+        if self._command[:1] != b"D":
+            self._left = size
+            return
+        for _ in range(size // MIB):
+            self._blocks.send_all(self._peer)
 
 
-async def serve() -> None:
-    server = await asyncio.get_running_loop().create_server(Stream, "127.0.0.1", 0)
-    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
-    sys.stdout.flush()
-    await server.serve_forever()
+def _serve(peer: socket.socket, blocks: Stored) -> None:
+    with peer, suppress(OSError, Wrong):
+        peer.settimeout(WAIT)
+        head, _ = read_head(peer)
+        peer.sendall(accepted(head + b"\r\n\r\n"))
+        Tunnel(peer, blocks).serve()
+
+
+def main() -> None:
+    blocks = Stored(b"".join(frame(_BINARY, BLOCK[at : at + PIECE]) for at in range(0, MIB, PIECE)))
+    with listening() as listener:
+        sys.stdout.write(f"{listener.getsockname()[1]}\n")
+        sys.stdout.flush()
+        while True:
+            peer = listener.accept()[0]
+            threading.Thread(target=_serve, args=(peer, blocks), daemon=True).start()
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(serve())
+    main()

@@ -5,7 +5,8 @@ from functools import partial
 
 from benchmarks.bench import Found, Plan, in_turn, started
 from benchmarks.ends.backend import BLOCK, MIB, backend, write_files
-from benchmarks.ends.calls import download
+from benchmarks.ends.calls import Wrong, check, connected, length_of, read_head
+from benchmarks.ends.stored import Known
 from benchmarks.figures import Sample, cost_ratio
 from benchmarks.process import Running
 from benchmarks.works import small
@@ -55,9 +56,19 @@ def _files(plan: Plan, size: int) -> None:
 
 
 def _download(target: Running, size: int) -> Sample:
-    """One body on one connection; all of it is compared."""
-    before, began = target.cpu(), time.monotonic()
-    done = download(target, "/files/gib", BLOCK, size)
-    after, took = target.cpu(), time.monotonic() - began
+    """One body on one connection, after a smaller one all of which is compared."""
+    check(target, "/files/mib", BLOCK)
+    with connected(target) as call:
+        before, began = target.cpu(), time.monotonic()
+        call.sendall(target.request("/files/gib"))
+        head, rest = read_head(call)
+        if not head.startswith(b"HTTP/1.1 200 ") or length_of(head) != size:
+            raise Wrong(f"{target.name}: {head[:400]!r}")
+        body = Known(BLOCK)
+        body.had(rest)
+        for _ in range(size // MIB):
+            while not body.take(call, whole=False):
+                pass
+        after, took = target.cpu(), time.monotonic() - began
     cpu = None if before is None or after is None else after - before
-    return Sample(done / GB, took, cpu)
+    return Sample(size / GB, took, cpu)

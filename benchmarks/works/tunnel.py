@@ -3,30 +3,31 @@
 import json
 import socket
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 from benchmarks.bench import Found, Plan, in_turn
 from benchmarks.ends.backend import BLOCK, MIB
 from benchmarks.ends.calls import Wrong, connected
+from benchmarks.ends.manager import DONE
+from benchmarks.ends.stored import Known, Stored
 from benchmarks.figures import Sample, cost_ratio
 from benchmarks.peers import gateway
 from benchmarks.process import Running, module
 
 GB = 1e9
-CRC = 8
-"""Hexadecimal digits of the check at the end of an upload."""
+WARM = 8
+"""MiB that are compared as a whole before each transfer that is timed."""
 
 
 def up(plan: Plan) -> Found:
-    return _run(plan, Found("tunnel-up", "v1 tunnel, up", "GB", "CPU s/GB"), _upload)
+    return _run(plan, Found("tunnel-up", "v1 tunnel, up", "GB", "CPU s/GB"), _Upload)
 
 
 def down(plan: Plan) -> Found:
-    return _run(plan, Found("tunnel-down", "v1 tunnel, down", "GB", "CPU s/GB"), _download)
+    return _run(plan, Found("tunnel-down", "v1 tunnel, down", "GB", "CPU s/GB"), _Download)
 
 
 def _run(plan: Plan, found: Found, transfer: "type[_Transfer]") -> Found:
@@ -39,7 +40,7 @@ def _run(plan: Plan, found: Found, transfer: "type[_Transfer]") -> Found:
     ):
         targets = [ours, Running("aiohttp", int(line), pid), Running("picows", int(second), other)]
         for target in targets:
-            _measured(target, transfer, 8)  # warm
+            _measured(target, transfer, WARM)
         in_turn(plan, found, targets, partial(_measured, transfer=transfer, mib=size))
     found.compare(found.work, cost_ratio, "aiohttp")
     return found
@@ -63,59 +64,59 @@ def _ours(plan: Plan, manager: int) -> Iterator[Running]:
 
 
 class _Transfer:
-    """Bytes through one connection."""
+    """``mib`` MiB through one connection. ``whole``: every byte is compared, which takes time."""
 
-    command = b""
+    commands = (b"", b"")
 
-    def __init__(self, call: socket.socket, mib: int) -> None:
+    def __init__(self, call: socket.socket, mib: int, *, whole: bool) -> None:
         self._call = call
         self._mib = mib
-        call.sendall(self.command + (mib * MIB).to_bytes(8))
+        self._whole = whole
+        call.sendall(self.commands[whole] + (mib * MIB).to_bytes(8))
 
     def run(self) -> None:
         raise NotImplementedError
 
-    def _expected(self) -> int:
-        crc = 0
-        for _ in range(self._mib):
-            crc = zlib.crc32(BLOCK, crc)
-        return crc
 
-
-class _upload(_Transfer):
-    command = b"U"
+class _Upload(_Transfer):
+    commands = (b"u", b"U")
 
     def run(self) -> None:
+        block = _blocks()
         for _ in range(self._mib):
-            self._call.sendall(BLOCK)
+            block.send_all(self._call)
         said = b""
-        while len(said) < CRC:
-            data = self._call.recv(CRC)
+        while len(said) < len(DONE):
+            data = self._call.recv(len(DONE))
             if not data:
-                raise Wrong("the tunnel closed before the upload was confirmed")
+                raise Wrong("closed before the upload was confirmed: other bytes arrived")
             said += data
-        if int(said, 16) != self._expected():
-            raise Wrong("other bytes arrived than were sent")
+        if said != DONE:
+            raise Wrong(f"another answer to an upload: {said!r}")
 
 
-class _download(_Transfer):
-    command = b"D"
+class _Download(_Transfer):
+    commands = (b"D", b"D")
 
     def run(self) -> None:
-        twice, buffer = BLOCK + BLOCK, bytearray(MIB)
-        done, size = 0, self._mib * MIB
-        while done < size:
-            count = self._call.recv_into(buffer)
-            at = done % MIB
-            if not count or buffer[:count] != twice[at : at + count]:
-                raise Wrong(f"the bytes are wrong or cut near {done}")
-            done += count
+        block = Known(BLOCK)
+        for _ in range(self._mib):
+            while not block.take(self._call, whole=self._whole):
+                pass
+
+
+@cache
+def _blocks() -> Stored:
+    return Stored(BLOCK)
 
 
 def _measured(target: Running, transfer: type[_Transfer], mib: int) -> Sample:
+    """A short transfer of which all is compared, and a long one that is timed."""
+    with connected(target) as call:
+        transfer(call, WARM, whole=True).run()
     with connected(target) as call:
         before, began = target.cpu(), time.monotonic()
-        transfer(call, mib).run()
+        transfer(call, mib, whole=False).run()
         after, took = target.cpu(), time.monotonic() - began
     cpu = None if before is None or after is None else after - before
     return Sample(mib * MIB / GB, took, cpu)
