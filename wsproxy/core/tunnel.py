@@ -10,8 +10,11 @@ from wsproxy.core.circuit import Circuit, Protocol, ThroughManager
 from wsproxy.core.configuration import Configuration, Mode
 from wsproxy.core.failure import Failure, FailureKind
 
-LARGEST_FRAME_OUT = 256 * 1024
-"""Bytes; managers take 16 MiB, the web server in between 4 MiB (protocol 3.1)."""
+LARGEST_FRAME_OUT = 255 * 1024
+"""Bytes of payload; managers take 16 MiB, the web server in between 4 MiB (protocol 3.1). Not quite
+256 KiB: with its head it fits four of the largest segments that TCP makes (64 KiB less the heads),
+and leaves no few bytes for a fifth.
+"""
 
 LARGEST_MESSAGE_IN = 64 * 1024 * 1024
 

@@ -31,6 +31,7 @@ class Opcode(IntEnum):
 _KNOWN = frozenset(Opcode)
 _MESSAGE = _FIN | Opcode.BINARY
 _LONGEST_HEAD = 10  # of a server
+_LONG = struct.Struct("!BBQ")
 
 
 class FrameError(ValueError):
@@ -58,12 +59,12 @@ def parts(
 ) -> tuple[bytes, bytearray]:
     """The same as its head and its masked payload: a large one need not be copied once more."""
     size = len(payload)
-    if size <= _CONTROL_LIMIT:
-        head = struct.pack("!BB", _FIN | opcode, _MASKED | size)
-    elif size < 1 << 16:
+    if size >= 1 << 16:
+        head = _LONG.pack(_FIN | opcode, _MASKED | 127, size)
+    elif size > _CONTROL_LIMIT:
         head = struct.pack("!BBH", _FIN | opcode, _MASKED | 126, size)
     else:
-        head = struct.pack("!BBQ", _FIN | opcode, _MASKED | 127, size)
+        head = struct.pack("!BB", _FIN | opcode, _MASKED | size)
     masked = _given_away(payload)
     mask(key, masked)
     return head + key, masked
@@ -88,9 +89,9 @@ def encode_close(code: int, key: bytes) -> bytes:
 
 
 def split(data: Buffer, largest: int = LARGEST_FRAME_OUT) -> list[Buffer]:
-    """Pieces that each fit a frame."""
+    """Pieces that each fit a frame; none of nothing."""
     if len(data) <= largest:
-        return [data]
+        return [data] if data else []
     return [data[start : start + largest] for start in range(0, len(data), largest)]
 
 

@@ -133,6 +133,8 @@ class V1Connection(Accepted):
         self._rules = listener.rules
         self._trial: Trial | None = None
         self._start = b""
+        self._http: bool | None = None  # as far as the first bytes tell
+        self._answers = always_answers(listener.circuit)
         self._spoke = asyncio.Event()  # the first bytes show what the client speaks, or it ended
         self._lingering = False
         self._timer: Timer | None = None
@@ -151,6 +153,7 @@ class V1Connection(Accepted):
         self.meter.last_user_bytes = self.plane.wall()
         if len(self._start) < SNIFF:
             self._start += data[: SNIFF - len(self._start)]
+            self._http = looks_http(self._start)
             if self._http is not None:
                 self._spoke.set()
         if self._trial is not None:
@@ -173,10 +176,6 @@ class V1Connection(Accepted):
             self._timer.close()
         if self._trial is not None:
             self._trial.give_up()
-
-    @property
-    def _http(self) -> bool | None:
-        return looks_http(self._start)
 
     # the way to the app
 
@@ -257,7 +256,7 @@ class V1Connection(Accepted):
     def _say(self, data: Buffer) -> None:
         assert self._trial is not None
         self._trial.say(data)
-        if self._http or always_answers(self.circuit):
+        if self._http or self._answers:
             self._expect_answer()
 
     def _expect_answer(self) -> None:

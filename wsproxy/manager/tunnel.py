@@ -122,8 +122,7 @@ class Tunnel(asyncio.Transport):
         if self._closing or self._finished:
             return
         for piece in split(data):
-            if piece:
-                self._send(Opcode.BINARY, piece)
+            self._send(Opcode.BINARY, piece)
 
     put = write  # net.straight.Sink
     unit = LARGEST_FRAME_OUT

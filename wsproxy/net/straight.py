@@ -17,9 +17,10 @@ from typing import Protocol, runtime_checkable
 
 from wsproxy.core.wire import Buffer
 
-SIZE = 384 * 1024
-"""Bytes that are read at once. More would leave the cache of a core before they are written; and
-a message of a power of two, with its head, would leave a few bytes for a read of their own.
+SIZE = 383 * 1024
+"""Bytes that are read at once. More would leave the cache of a core before they are written. A power
+of two would leave the end of a message, which often is one and a head, to a read of its own; and
+this fits six of the largest segments that TCP makes.
 """
 
 PIECES = 256
@@ -106,6 +107,8 @@ class Straight:
                 sent = os.writev(self._descriptor, pieces[:PIECES])
             except OSError:
                 sent = 0
+            if sent == sum(map(len, pieces)):
+                return
         rest = []
         for piece in pieces:
             size = len(piece)
