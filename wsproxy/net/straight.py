@@ -18,9 +18,9 @@ from typing import Protocol, runtime_checkable
 from wsproxy.core.wire import Buffer
 
 SIZE = 383 * 1024
-"""Bytes that are read at once. More would leave the cache of a core before they are written. A power
-of two would leave the end of a message, which often is one and a head, to a read of its own; and
-this fits six of the largest segments that TCP makes.
+"""Bytes that are read at once. More would leave the cache of a core before they are written. A
+power of two would leave the end of a message, which often is one and a head, to a read of its own;
+and this fits six of the largest segments that TCP makes.
 """
 
 PIECES = 256
