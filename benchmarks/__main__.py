@@ -30,8 +30,8 @@ RESULTS = Path(__file__).parent / "results"
 @click.command()
 @click.option("--quick", is_flag=True, help="Everything, shorter: under three minutes.")
 @click.option("--only", multiple=True, type=click.Choice(list(WORKS)), help="Only this work.")
-@click.option("--rounds", type=int, help="Turns of each target (5; quick: 3).")
-@click.option("--seconds", type=float, help="Length of a turn (3; quick: 1).")
+@click.option("--rounds", type=int, help="Turns of each target (15; quick: 3).")
+@click.option("--seconds", type=float, help="Length of a turn (1).")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all here.")
 @click.option("--csv", is_flag=True, help="Append to benchmarks/results/VERSION.csv.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw a PNG.")
@@ -56,8 +56,8 @@ def main(
         plan = Plan(
             folder=Path(folder),
             cores=Cores(cores()),
-            rounds=rounds or (3 if quick else 5),
-            seconds=seconds or (1.0 if quick else 3.0),
+            rounds=rounds or (3 if quick else 15),
+            seconds=seconds or 1.0,
             quick=quick,
             files=raise_file_limit(),
             say=lambda text: click.echo(f"· {text}", err=True),

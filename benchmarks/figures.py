@@ -1,7 +1,7 @@
 """Numbers of several rounds, and what follows from them. Pure values."""
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,6 +20,16 @@ class Sample(NamedTuple):
     cpu: float | None = None
     faults: int = 0
 
+    @property
+    def rate(self) -> float | None:
+        """Units a second."""
+        return self.units / self.seconds if self.seconds else None
+
+    @property
+    def cost(self) -> float | None:
+        """Seconds of the proxy's CPU for one unit."""
+        return self.cpu / self.units if self.cpu is not None and self.units else None
+
 
 @dataclass
 class Measured:
@@ -33,12 +43,12 @@ class Measured:
     @property
     def rate(self) -> float:
         """Units a second, the median."""
-        return _median(one.units / one.seconds for one in self.samples if one.seconds)
+        return _median(one.rate for one in self.samples if one.rate is not None)
 
     @property
     def cost(self) -> float | None:
         """Seconds of the proxy's CPU for one unit, the median."""
-        costs = [s.cpu / s.units for s in self.samples if s.cpu is not None and s.units]
+        costs = [one.cost for one in self.samples if one.cost is not None]
         return _median(costs) if costs else None
 
     @property
@@ -71,8 +81,9 @@ def rate_ratio(ours: Measured, theirs: Measured) -> Ratio | None:
     waited for. Where one was not, the work for each second of CPU is compared instead.
     """
     shares = (ours.busy, theirs.busy)
-    if all(share is not None and share >= BUSY for share in shares) and theirs.rate:
-        return Ratio(ours.rate / theirs.rate)
+    rates = _in_pairs(ours, theirs, lambda sample: sample.rate)
+    if all(share is not None and share >= BUSY for share in shares) and rates:
+        return Ratio(rates)
     cost = cost_ratio(ours, theirs)
     if cost is None or not cost.value:
         return None
@@ -81,9 +92,22 @@ def rate_ratio(ours: Measured, theirs: Measured) -> Ratio | None:
 
 def cost_ratio(ours: Measured, theirs: Measured) -> Ratio | None:
     """CPU for a unit, ours divided by theirs."""
-    if not ours.cost or not theirs.cost:
-        return None
-    return Ratio(ours.cost / theirs.cost)
+    cost = _in_pairs(ours, theirs, lambda sample: sample.cost)
+    return Ratio(cost) if cost else None
+
+
+def _in_pairs(
+    ours: Measured, theirs: Measured, of: Callable[[Sample], float | None]
+) -> float | None:
+    """The median of the ratios of each round: what slowed both in one of them is not counted.
+
+    Where a round is missing, the ratio of the medians.
+    """
+    mine, other = ([of(sample) for sample in one.samples] for one in (ours, theirs))
+    if len(mine) == len(other) and all(mine) and all(other):
+        return _median(a / b for a, b in zip(mine, other, strict=True) if a and b)
+    a, b = (_median(value for value in every if value) for every in (mine, other))
+    return a / b if b else None
 
 
 def slope(points: Iterable[tuple[float, float]]) -> float:

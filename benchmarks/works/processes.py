@@ -11,7 +11,7 @@ from functools import partial
 from benchmarks import wrk
 from benchmarks.bench import Found, Plan, in_turn
 from benchmarks.ends.backend import backend
-from benchmarks.figures import Measured, Ratio, Sample, cost_ratio
+from benchmarks.figures import Measured, Ratio, Sample, cost_ratio, rate_ratio
 from benchmarks.machine import cpu_each
 from benchmarks.peers import gateway
 from benchmarks.process import Running
@@ -40,7 +40,7 @@ def run(plan: Plan) -> Found:
             in_turn(plan, found, [one, two], partial(_measure, seconds=plan.seconds))
     found.compare(
         "processes",
-        _rates if len(where) > 2 else _busiest_cores,
+        rate_ratio if len(where) > 2 else _busiest_cores,
         theirs="one process",
         ours="two processes",
     )
@@ -62,10 +62,6 @@ def busiest(used: Sequence[float], cores: int) -> float:
     (3.0, 2.5, 3.0)
     """
     return max([*used, sum(used) / cores])
-
-
-def _rates(ours: Measured, theirs: Measured) -> Ratio | None:
-    return Ratio(ours.rate / theirs.rate) if theirs.rate else None
 
 
 def _busiest_cores(ours: Measured, theirs: Measured) -> Ratio | None:

@@ -55,6 +55,25 @@ def test_costs_are_ours_divided_by_theirs() -> None:
     assert ratio.value == pytest.approx(0.25)
 
 
+def test_rounds_are_compared_one_by_one() -> None:
+    """Somebody slowed the second round of both, and the third of one."""
+    ours = measured(Sample(100, 1, 1), Sample(50, 1, 1), Sample(100, 1, 1), Sample(100, 1, 1))
+    theirs = measured(Sample(50, 1, 1), Sample(25, 1, 1), Sample(10, 1, 1), Sample(50, 1, 1))
+    rate, cost = rate_ratio(ours, theirs), cost_ratio(ours, theirs)
+    assert rate is not None and rate.value == 2.0
+    assert cost is not None and cost.value == 0.5
+
+
+def test_where_a_round_is_missing_medians_are_compared() -> None:
+    ours = measured(Sample(100, 1, 1), Sample(80, 1, 1))
+    for theirs in (
+        measured(Sample(45, 1, 1)),
+        measured(Sample(45, 1, 1), Sample(0, 1, 1), Sample(45, 1, 1)),
+    ):
+        rate = rate_ratio(ours, theirs)
+        assert rate is not None and rate.value == 2.0
+
+
 def test_nothing_is_compared_with_nothing() -> None:
     assert rate_ratio(busy(10), measured()) is None
 
