@@ -2,8 +2,10 @@
 
 import os
 import socket
+import sys
 from base64 import b64encode
 
+from benchmarks.machine import raise_file_limit
 from benchmarks.process import Running
 
 WAIT = 30.0
@@ -39,12 +41,17 @@ def ready(end: socket.socket) -> None:
         end.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
 
 
-def listening() -> socket.socket:
-    """Where an end is called, on a port of the system's choice."""
+def announced() -> socket.socket:
+    """Where an end is called. The system's choice of a port is printed, as
+    ``benchmarks.process.module`` expects; so many may call as files may be open.
+    """
+    raise_file_limit()
     listener = socket.socket()
     ready(listener)
     listener.bind(("127.0.0.1", 0))
     listener.listen(4096)
+    sys.stdout.write(f"{listener.getsockname()[1]}\n")
+    sys.stdout.flush()
     return listener
 
 

@@ -9,10 +9,8 @@ import base64
 import hashlib
 import select
 import socket
-import sys
 
-from benchmarks.ends.calls import listening
-from benchmarks.machine import raise_file_limit
+from benchmarks.ends.calls import announced
 
 CHUNK = 16 * 1024
 HIGH_WATER = 1 << 20
@@ -122,13 +120,5 @@ def _turn(poll: select.epoll, one: Connection, number: int, event: int) -> bool:
     return True
 
 
-def main() -> None:
-    raise_file_limit()
-    listener = listening()
-    sys.stdout.write(f"{listener.getsockname()[1]}\n")
-    sys.stdout.flush()
-    serve(listener)
-
-
 if __name__ == "__main__":
-    main()
+    serve(announced())

@@ -7,16 +7,14 @@ answer; of a binary one only the beginning and the length are (``benchmarks.ends
 
 import select
 import socket
-import sys
 import time
 
 from benchmarks.ends.backend import BLOCK
-from benchmarks.ends.calls import WAIT, Wrong, listening, read_head, upgraded
+from benchmarks.ends.calls import WAIT, Wrong, announced, read_head, upgraded
 from benchmarks.ends.echo import accepted
 from benchmarks.ends.messages import frame
 from benchmarks.ends.stored import Known, Stored
 from benchmarks.figures import Sample
-from benchmarks.machine import raise_file_limit
 from benchmarks.process import Running
 
 _BINARY, _TEXT = 0x82, 0x81
@@ -166,13 +164,5 @@ def _answered(poll: select.epoll, side: Side, event: int) -> bool:
     return True
 
 
-def main() -> None:
-    raise_file_limit()
-    listener = listening()
-    sys.stdout.write(f"{listener.getsockname()[1]}\n")
-    sys.stdout.flush()
-    serve(listener)
-
-
 if __name__ == "__main__":
-    main()
+    serve(announced())

@@ -8,13 +8,12 @@ measured (``benchmarks.ends.stored``).
 """
 
 import socket
-import sys
 import threading
 from contextlib import suppress
 from typing import NamedTuple
 
 from benchmarks.ends.backend import BLOCK, MIB
-from benchmarks.ends.calls import WAIT, Wrong, listening, read_head
+from benchmarks.ends.calls import WAIT, Wrong, announced, read_head
 from benchmarks.ends.echo import accepted
 from benchmarks.ends.stored import Stored
 from wsproxy.core.wsframes import Mask, mask_in_place
@@ -165,9 +164,7 @@ def _serve(peer: socket.socket, blocks: Stored) -> None:
 
 def main() -> None:
     blocks = Stored(b"".join(frame(_BINARY, BLOCK[at : at + PIECE]) for at in range(0, MIB, PIECE)))
-    with listening() as listener:
-        sys.stdout.write(f"{listener.getsockname()[1]}\n")
-        sys.stdout.flush()
+    with announced() as listener:
         while True:
             peer = listener.accept()[0]
             threading.Thread(target=_serve, args=(peer, blocks), daemon=True).start()
