@@ -104,18 +104,23 @@ class Large:
         count, end = 0, time.monotonic() + seconds
         while time.monotonic() < end:
             for number, event in self._poll.poll(1.0):
-                count += self._turn(self._sides[number], event, again=not most)
+                count += self._turn(self._sides[number], event, whole=whole)
             if most and count >= most:
                 return count
         if most:
             raise Wrong(f"{self._name}: {most - count} messages did not come back")
         return count
 
-    def _turn(self, side: Side, event: int, *, again: bool) -> int:
+    def _turn(self, side: Side, event: int, *, whole: bool) -> int:
+        """Read or write once; 1 when a message has come back. A whole one is the last."""
         back = False
         if event & select.EPOLLOUT and side.sending:
             side.go_on()
-        if event & ~select.EPOLLOUT and (back := side.take()) and again:
+        if event & ~select.EPOLLOUT:
+            back = side.take()
+        if back and side.whole != whole:
+            raise Wrong(f"{self._name}: a message of another kind came back")
+        if back and not whole:
             side.begin()
         _watch(self._poll, side)
         return back

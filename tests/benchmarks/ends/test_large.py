@@ -48,7 +48,10 @@ def test_a_caller_who_says_nothing_does_not_stop_the_app() -> None:
             load.close()
 
 
-@pytest.mark.parametrize("answer", [bytes(len(BACK[1])), BACK[1][:100_000] + bytes(1 << 20), b""])
+ANSWERS = [bytes(len(BACK[1])), BACK[1][:100_000] + bytes(1 << 20), b"", BACK[0]]
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
 def test_a_proxy_that_answers_otherwise_is_wrong(
     answer: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
