@@ -55,9 +55,6 @@ async def test_a_connection_is_tuned(host: str):
             sock = got[0].get_extra_info("socket")
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-            if hasattr(socket, "TCP_CONGESTION"):
-                control = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
-                assert not control.startswith(b"bbr")  # whatever the machine's default is
 
 
 async def test_a_unix_socket(tmp_path):

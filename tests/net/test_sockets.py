@@ -7,6 +7,7 @@ import ssl
 import sys
 import threading
 from asyncio.trsock import TransportSocket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,7 +45,6 @@ class Sock:
     """A connected socket of a machine that paces by default, or not."""
 
     family = socket.AF_INET
-    peer = ("127.0.0.1", 5000)
 
     def __init__(self, control: bytes = b"bbr", error: OSError | None = None) -> None:
         self.control = control
@@ -78,7 +78,7 @@ def heard(**extra: Any) -> bytes:
     return last_words(Fake(**extra))  # type: ignore[arg-type]
 
 
-paces = pytest.mark.skipif(not hasattr(socket, "TCP_CONGESTION"), reason="Linux only")
+paces = pytest.mark.skipif(sys.platform != "linux", reason="no such option elsewhere")
 
 
 @paces
@@ -98,6 +98,40 @@ def test_a_connection_that_is_gone_already_is_left_alone():
     sock = Sock(b"bbr")
     tune(Fake(socket=sock))  # type: ignore[arg-type]
     assert sock.control == b"bbr"
+
+
+def congestion_control(sock: Any) -> bytes:
+    found: bytes = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
+    return found.rstrip(b"\0")
+
+
+@paces
+async def test_real_connections_change_their_control(monkeypatch):
+    """Any machine's default is taken for one that paces, and another one that it has for none."""
+    with socket.socket() as fresh:
+        default = congestion_control(fresh)
+    have = Path("/proc/sys/net/ipv4/tcp_allowed_congestion_control").read_bytes().split()
+    other = next((name for name in have if name != default), None)
+    if other is None:
+        pytest.skip(f"this machine has {default.decode()} alone")
+    monkeypatch.setattr("wsproxy.core.pacing.PACING", (default,))
+    monkeypatch.setattr("wsproxy.net.sockets.UNPACED", other)
+    loop = asyncio.get_running_loop()
+    made = Server()
+    server = await loop.create_server(lambda: made, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client, _ = await loop.create_connection(asyncio.Protocol, "127.0.0.1", port)
+    accepted = await made.made
+    try:
+        for transport in (client, accepted):
+            sock = transport.get_extra_info("socket")
+            assert congestion_control(sock) == default
+            tune(transport)
+            assert congestion_control(sock) == other
+    finally:
+        client.abort()
+        server.close()
+        await made.lost.wait()
 
 
 def test_finish_ends_our_direction_where_it_can():

@@ -23,8 +23,10 @@ def stays_here(own: str, peer: str) -> bool:
         return False
 
 
-def needs_no_pacing(control: bytes, own: str, peer: str) -> bool:
-    """Whether the connection would better have another congestion control. ``control``: as the
-    kernel says it, with zeros behind it.
+def paces(control: bytes) -> bool:
+    """Whether this congestion control does. ``control``: as the kernel says it, with zeros behind.
+
+    >>> paces(b"bbr" + bytes(13)), paces(b"cubic")
+    (True, False)
     """
-    return control.startswith(PACING) and stays_here(own, peer)
+    return control.startswith(PACING)

@@ -6,7 +6,7 @@ import socket
 import struct
 import sys
 
-from wsproxy.core.pacing import UNPACED, needs_no_pacing
+from wsproxy.core.pacing import UNPACED, paces, stays_here
 
 if sys.platform == "linux":
     import fcntl
@@ -35,12 +35,16 @@ def tune(transport: asyncio.BaseTransport) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_KEEPIDLE"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
-    own, peer = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
-    if hasattr(socket, "TCP_CONGESTION") and own and peer:
+    if hasattr(socket, "TCP_CONGESTION"):
         with contextlib.suppress(OSError):  # a system that does not let us choose
             control = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, _LONGEST_NAME)
-            if needs_no_pacing(control, own[0], peer[0]):
+            if paces(control) and _stays_here(transport):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, UNPACED)
+
+
+def _stays_here(transport: asyncio.BaseTransport) -> bool:
+    own, peer = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+    return bool(own and peer) and stays_here(own[0], peer[0])
 
 
 def accepts(sock: socket.socket) -> bool:
