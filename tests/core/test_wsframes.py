@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wsproxy.core.tunnel import LARGEST_FRAME_OUT
 from wsproxy.core.wsframes import (
     FrameError,
     FrameReader,
@@ -190,3 +191,10 @@ def test_no_bytes_break_the_reader_otherwise(data):
             reader.feed(bytes([byte]))
     except FrameError:
         pass
+
+
+def test_the_largest_frame_fills_four_segments():
+    """Those of the loopback interface: 64 KiB less one, the heads of IPv6 and TCP, and options."""
+    largest = 65_535 - 40 - 20 - 12
+    size = len(encode(Opcode.BINARY, bytes(LARGEST_FRAME_OUT), KEY))
+    assert 3 * largest < size <= 4 * largest

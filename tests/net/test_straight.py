@@ -178,6 +178,12 @@ def test_without_posix_nothing_goes_past_a_transport(monkeypatch):
         assert descriptor_of(transport) == -1
 
 
+def test_what_is_read_at_once_fills_six_segments():
+    """Those of the loopback interface: 64 KiB less one, the heads of IPv6 and TCP, and options."""
+    largest = 65_535 - 40 - 20 - 12
+    assert 5 * largest < SIZE <= 6 * largest
+
+
 def test_every_thread_has_its_own_buffers():
     mine = scratch(1024)
     assert scratch(1024) is mine and len(mine) == 1024
