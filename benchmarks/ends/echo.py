@@ -13,7 +13,6 @@ import socket
 from benchmarks.ends.calls import announced
 
 CHUNK = 16 * 1024
-HIGH_WATER = 1 << 20
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 

@@ -16,7 +16,7 @@ def test_large_messages_go_there_and_back() -> None:
         target = Running("direct", int(port), pid, proxy=False)
         load = Large(target, 2)
         try:
-            sample = load.run(target, 0.2)
+            sample = load.run(target, 1.0)
         finally:
             load.close()
     assert sample.units > 0 and sample.cpu is None
@@ -43,7 +43,7 @@ def test_a_caller_who_says_nothing_does_not_stop_the_app() -> None:
         socket.create_connection(("127.0.0.1", int(port)), 10).close()
         load = Large(target, 1)
         try:
-            assert load.run(target, 0.1).units >= 0
+            load.run(target, 0.0)  # a message that does not come back raises
         finally:
             load.close()
 
