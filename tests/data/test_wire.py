@@ -188,13 +188,18 @@ async def test_early_bytes_of_an_upgrade_that_fails_are_no_request():
             assert b"GET /x" not in app.received
 
 
-async def test_a_large_early_answer_reaches_a_slow_client_whole():
-    """The connection lingers while the client takes the answer, not for a moment only."""
+@pytest.mark.parametrize("held_by", ["the gateway", "the system"])
+async def test_a_large_early_answer_reaches_a_slow_client_whole(held_by: str):
+    """The connection lingers while the client takes the answer, not for a moment only.
+
+    The client goes on sending; were the connection closed, that would reset it.
+    """
     size = 200_000
 
     async def app_script(link: AppLink) -> None:
         await link.head()
-        choke(gw.engine)
+        if held_by == "the gateway":
+            choke(gw.engine)
         await link.send(b"HTTP/1.1 413 No\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
         await link.end()
 
@@ -209,9 +214,39 @@ async def test_a_large_early_answer_reaches_a_slow_client_whole():
             await asyncio.sleep(0.2)  # several times the linger
             received = b""
             while len(received.partition(b"\r\n\r\n")[2]) < size:
+                await loop.sock_sendall(sock, b"x")
                 more = await asyncio.wait_for(loop.sock_recv(sock, 16384), 5)
                 assert more, f"cut after {len(received)}"
                 received += more
+
+
+async def test_a_client_that_takes_little_at_a_time_gets_its_whole_answer():
+    """The system asks for more only when a third of what it keeps has left (Linux); the client is
+    making progress all the while.
+    """
+    size = 600_000
+
+    async def app_script(link: AppLink) -> None:
+        await link.head()
+        choke(gw.engine, 200_000)
+        await link.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+        await link.end()
+
+    rules = EngineRules(flush=0.4)
+    async with raw_app(app_script) as app, gateway(app, rules=rules) as gw:
+        with small_reader(gw.port) as sock:
+            loop = asyncio.get_running_loop()
+            request = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+            await loop.sock_sendall(sock, request)
+            await gw.site.outcome()
+            assert transport_of(gw.engine).get_write_buffer_size()
+            received = 0
+            for _ in range(30):
+                received += len(await loop.sock_recv(sock, 2048))
+                await asyncio.sleep(0.05)
+            while more := await asyncio.wait_for(loop.sock_recv(sock, 1 << 16), 5):
+                received += len(more)
+    assert received > size
 
 
 @pytest.mark.parametrize("way", ["close", "idle", "cut"])
@@ -237,11 +272,19 @@ async def test_a_client_that_never_takes_its_answer_is_not_waited_for(way: str):
             await eventually(lambda: not gw.engine.open.clients, "the connection is gone")
 
 
-def choke(engine: Engine) -> None:
-    """Let the system keep few bytes for the one client, so that they wait in the gateway."""
+def transport_of(engine: Engine) -> asyncio.Transport:
+    """The gateway's own, to the one client."""
     (client,) = engine.open.clients
     transport = client._transport  # type: ignore[attr-defined]
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    assert isinstance(transport, asyncio.Transport)
+    return transport
+
+
+def choke(engine: Engine, size: int = 4096) -> None:
+    """Let the system keep few bytes for the one client, so that they wait in the gateway."""
+    transport_of(engine).get_extra_info("socket").setsockopt(
+        socket.SOL_SOCKET, socket.SO_SNDBUF, size
+    )
 
 
 def small_reader(port: int) -> socket.socket:

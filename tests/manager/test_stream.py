@@ -106,6 +106,7 @@ async def test_bytes_pass_both_ways_and_the_handshake_is_signed(manager):
         tunnel, sink = await opened(made)
         tunnel.write(b"hello")
         assert await sink.until(5) == b"hello"
+    await manager.ended.acquire()
     request = manager.requests[0]
     assert request.raw_path == "/stream/session/3f1c0b3e/httpproxy?app=jupyter"
     assert manager.signer(request) == ACCESS
@@ -385,6 +386,7 @@ async def test_after_the_clients_end_the_app_may_go_on_until_it_is_silent(manage
         assert await sink.lost is None
         assert sink.data == b"part0part1part2part3part4"
         assert tunnel.close_code == 1000
+        await manager.ended.acquire()
     assert manager.close_codes == [1000]
     assert manager.received == b""
 
@@ -411,6 +413,7 @@ async def _upload_to(manager: StreamManager, rules: TunnelRules, *, half_close: 
         else:
             tunnel.close()
         await sink.lost
+        await manager.ended.acquire()
     assert len(manager.received) == len(body)
     assert manager.close_codes == [1000]
 
@@ -444,6 +447,46 @@ async def test_bug_a_slow_manager_lost_the_end_of_what_was_written(manager):
     manager.script(slow)
     rules = TunnelRules(ping=LONG, silence=0.1, farewell=1.0)
     await _upload_to(manager, rules, half_close=False)
+
+
+@pytest.mark.parametrize("end", [Tunnel.close, Tunnel.write_eof])
+async def test_bug_what_the_system_still_kept_counted_as_gone(end):
+    """The manager takes it a little at a time, pings, and says something when it has all."""
+    loop, size, answer = asyncio.get_running_loop(), 200_000, b"\x82\x06thanks"
+
+    async def manager_of(listener: socket.socket) -> int:
+        sock, _ = await loop.sock_accept(listener)
+        with sock:
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += await loop.sock_recv(sock, 4096)
+            await loop.sock_sendall(sock, _accepting(head))
+            received = 0
+            for _ in range(20):
+                received += len(await loop.sock_recv(sock, 2048))
+                await loop.sock_sendall(sock, b"\x89\x00")
+                await asyncio.sleep(0.05)
+            while received < size:
+                received += len(await loop.sock_recv(sock, 1 << 16))
+            await loop.sock_sendall(sock, answer + b"\x88\x02\x03\xe8")
+            while more := await loop.sock_recv(sock, 1 << 16):
+                received += len(more)
+            return received
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.setblocking(False)
+        served = asyncio.create_task(manager_of(listener))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        rules = StreamRules(tunnel=TunnelRules(ping=LONG, silence=0.3, farewell=0.3))
+        async with streams_of(Configuration(url, Mode.API, "a", "b"), rules) as made:
+            tunnel, sink = await opened(made)
+            tunnel.write(bytes(size))
+            assert not tunnel.get_write_buffer_size()
+            end(tunnel)
+            assert await served > size
+            assert await sink.lost is None
+            assert bytes(sink.data) == (b"thanks" if end is Tunnel.write_eof else b"")
 
 
 async def test_stopping_waits_for_no_manager_that_takes_nothing():

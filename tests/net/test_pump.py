@@ -115,10 +115,14 @@ class Rig:
         return self.ends[0]
 
 
-async def _pair() -> tuple[Peer, asyncio.Transport]:
+async def _pair(receive: int = 0) -> tuple[Peer, asyncio.Transport]:
+    """``receive``: bytes that the system keeps for the peer while it does not read."""
     loop = asyncio.get_running_loop()
     listener = socket.create_server(("127.0.0.1", 0))
-    near = socket.create_connection(listener.getsockname())
+    near = socket.socket()
+    if receive:
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+    near.connect(listener.getsockname())
     far, _ = listener.accept()
     listener.close()
     near.setblocking(False)
@@ -129,8 +133,8 @@ async def _pair() -> tuple[Peer, asyncio.Transport]:
 
 
 @asynccontextmanager
-async def rig():
-    client, inner = await _pair()
+async def rig(receive: int = 0):
+    client, inner = await _pair(receive)
     app, outer = await _pair()
     made = Rig(client, app, inner, outer)
     try:
@@ -326,6 +330,28 @@ def test_a_closed_side_that_takes_no_bytes_is_not_waited_for(run):
             relay.close()
             await r.end()
             assert r.inner.is_closing()
+
+    run(case)
+
+
+def test_a_closed_side_that_takes_little_at_a_time_gets_everything(run):
+    """The system asks for more only when much of what it keeps has left."""
+
+    async def case():
+        async with rig(receive=4096) as r:
+            keeper = r.inner.get_extra_info("socket")
+            keeper.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 200_000)
+            relay = r.start(linger=0.4)
+            body = os.urandom(1_000_000)
+            r.inner.write(body)
+            assert r.inner.get_write_buffer_size()
+            relay.close()
+            received = b""
+            for _ in range(20):
+                received += await r.client.read(2048)
+                await asyncio.sleep(0.05)
+            assert received + await r.client.rest() == body
+            await r.end()
 
     run(case)
 

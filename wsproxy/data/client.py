@@ -25,7 +25,7 @@ from wsproxy.data.recipes import Ready
 from wsproxy.data.replies import form_for, problem_bytes, reply_bytes
 from wsproxy.data.site import Forward, HandOver, Refuse, Reply, Site
 from wsproxy.net.http1 import HIGH_WATER
-from wsproxy.net.sockets import close, finish, reset, tune
+from wsproxy.net.sockets import close, finish, reset, tune, undelivered
 from wsproxy.net.timer import Timer
 
 log = logging.getLogger(__name__)
@@ -386,14 +386,14 @@ class ClientConnection(asyncio.Protocol):
         if self._transport is None:
             return
         close(self._transport)
-        self._waiting = self._transport.get_write_buffer_size()
-        if self._waiting:
+        if self._transport.get_write_buffer_size():
+            self._waiting = undelivered(self._transport)
             self.timer.set(self._engine.rules.flush, self._stop_waiting)
 
     def _stop_waiting(self) -> None:
         """Abort, unless the client is still taking what was written."""
         assert self._transport is not None
-        left = self._transport.get_write_buffer_size()
+        left = undelivered(self._transport)
         if left and left != self._waiting:
             self._waiting = left
             self.timer.set(self._engine.rules.flush, self._stop_waiting)

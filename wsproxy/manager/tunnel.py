@@ -27,6 +27,7 @@ from wsproxy.core.wsframes import (
     parts,
     split,
 )
+from wsproxy.net.sockets import undelivered
 from wsproxy.net.straight import hear, sink_of
 
 try:  # not a public name; the tunnel works without it, at ten times the cost
@@ -95,7 +96,7 @@ class Tunnel(asyncio.Transport):
         self._closing = False  # our side has ended it
         self._heard = True
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._unsent = 0  # bytes before our close frame, when last looked at
+        self._unsent = 0  # bytes on their way, when last looked at
         self.close_code: int | None = None
         self.app_silent = False
 
@@ -145,9 +146,9 @@ class Tunnel(asyncio.Transport):
         if self.is_closing():
             return
         self._closing = True
+        self._unsent = undelivered(self._socket)
         self._socket.write(encode_close(1000, secrets.token_bytes(4)))
         self._socket.resume_reading()  # to see the peer's answer
-        self._unsent = self._socket.get_write_buffer_size()
         self._after("farewell", self._rules.farewell, self._part)
 
     def abort(self) -> None:
@@ -270,7 +271,7 @@ class Tunnel(asyncio.Transport):
 
     def _silent(self) -> None:
         """Slow are the client that does not read, and the way on which its last words still are."""
-        if self._paused or self._socket.get_write_buffer_size():
+        if self._paused or undelivered(self._socket):
             self._after("silence", self._rules.silence, self._silent)
         else:
             self.app_silent = True
@@ -278,7 +279,7 @@ class Tunnel(asyncio.Transport):
 
     def _part(self) -> None:
         """Hang up, unless what was written before the goodbye is still leaving."""
-        unsent = self._socket.get_write_buffer_size()
+        unsent = undelivered(self._socket)
         if unsent >= self._unsent:
             self._socket.abort()
             return

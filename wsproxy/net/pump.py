@@ -13,7 +13,7 @@ from wsproxy.core.meter import Meter
 from wsproxy.core.relay import Action, Event, Party, RelayEnd, State, party_of, step
 from wsproxy.core.wire import Buffer
 from wsproxy.core.wstrail import FrameTrail
-from wsproxy.net.sockets import close, finish, reset
+from wsproxy.net.sockets import close, finish, reset, undelivered
 from wsproxy.net.splice import End, Splice
 from wsproxy.net.straight import Sink, hear, sink_of
 
@@ -346,7 +346,7 @@ def _ignore(end: RelayEnd) -> None:
 
 
 def _pending(half: _Half) -> int:
-    return 0 if half.lost else half.transport.get_write_buffer_size()
+    return 0 if half.lost else undelivered(half.transport)
 
 
 def _limit_buffer(half: _Half) -> None:

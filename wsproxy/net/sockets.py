@@ -93,7 +93,7 @@ def close(transport: asyncio.Transport) -> None:
 
 
 def _let_go(transport: asyncio.Transport, *, calm: bool) -> None:
-    left = _undelivered(transport)
+    left = _unconfirmed(transport)
     if left is None:
         return
     if calm and not left:
@@ -103,7 +103,15 @@ def _let_go(transport: asyncio.Transport, *, calm: bool) -> None:
     loop.call_later(_LOOK, lambda: _let_go(transport, calm=not left))
 
 
-def _undelivered(transport: asyncio.BaseTransport) -> int | None:
+def undelivered(transport: asyncio.WriteTransport) -> int:
+    """Bytes that were written and have not arrived at the other side's system, as far as this one
+    tells. It gets smaller as long as the other side takes anything at all; the transport's own
+    buffer does not, for the system asks for more only when much of what it keeps has left.
+    """
+    return transport.get_write_buffer_size() + (_unconfirmed(transport) or 0)
+
+
+def _unconfirmed(transport: asyncio.BaseTransport) -> int | None:
     """Bytes that the other side's kernel has not confirmed; None: unknown, or it is gone."""
     sock = transport.get_extra_info("socket")
     if sock is None or sock.fileno() < 0 or sys.platform != "linux":
