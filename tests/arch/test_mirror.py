@@ -17,6 +17,7 @@ ACROSS = {
         "gigabyte",
         "gone",
         "tls",
+        "slow_clients",
         "upgrade",
         "uvloop",
         "uvloop_raw",

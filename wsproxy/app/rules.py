@@ -69,6 +69,7 @@ def engine_rules(settings: Settings, processes: int = 1) -> EngineRules:
         head_seconds=limits.head_seconds,
         slot_wait=limits.slot_wait,
         first_byte=limits.first_byte,
+        stalled=limits.stalled,
         idle=limits.idle,
         total=limits.total,
         per_client=share(limits.connections_per_client, processes),

@@ -301,6 +301,11 @@ class Limits(Section):
     idle: PositiveSeconds = Field(
         default=75.0, description="Seconds a kept-alive HTTP connection may rest. Not for tunnels."
     )
+    stalled: Seconds = Field(
+        default=300.0,
+        description="Seconds a client may take nothing of an answer of which there is more; then "
+        "its connection is reset. Not for tunnels. 0: no limit.",
+    )
     total: Seconds = Field(default=0.0, description="Seconds for a whole exchange; 0: no limit.")
     connections_per_client: Annotated[int, Field(ge=0)] = Field(
         default=512,

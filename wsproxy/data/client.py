@@ -26,6 +26,7 @@ from wsproxy.data.replies import form_for, problem_bytes, reply_bytes
 from wsproxy.data.site import Forward, HandOver, Refuse, Reply, Site
 from wsproxy.net.http1 import HIGH_WATER
 from wsproxy.net.sockets import close, finish, reset, tune, undelivered
+from wsproxy.net.stall import Stall
 from wsproxy.net.timer import Timer
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class ClientConnection(asyncio.Protocol):
     """One accepted connection. States: reading a head, in an exchange, lingering, gone."""
 
     timer: Timer
+    _stall: Stall | None = None  # most clients take all that they are given
 
     def __init__(self, engine: Engine, site: Site, version: Version, scope: str = "") -> None:
         self._engine = engine
@@ -97,6 +99,11 @@ class ClientConnection(asyncio.Protocol):
     def _counted_as(self) -> str:
         return f"{self._scope} {self._peer.host}".lstrip()
 
+    def _end_timers(self) -> None:
+        self.timer.close()
+        if self._stall is not None:
+            self._stall.close()
+
     # -- what the transport says
 
     def data_received(self, data: bytes) -> None:
@@ -129,15 +136,19 @@ class ClientConnection(asyncio.Protocol):
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_gone()
-        self.timer.close()  # the exchange may have set it once more
+        self._end_timers()  # the exchange may have set it once more
 
     def pause_writing(self) -> None:
         self.full = True
         if self._exchange is not None:
             self._exchange.client_full()
+        if (stall := self.stall) is not None:
+            stall.begin()
 
     def resume_writing(self) -> None:
         self.full = False
+        if self._stall is not None:
+            self._stall.end()
         if self._exchange is not None:
             self._exchange.client_ready()
 
@@ -276,6 +287,21 @@ class ClientConnection(asyncio.Protocol):
     def has_unread(self) -> bool:
         return bool(self._unread)
 
+    @property
+    def stall(self) -> Stall | None:
+        rules = self._engine.rules
+        if self._stall is None and rules.stalled and self._transport is not None:
+            wheel = self._engine.open.wheel
+            self._stall = Stall(self._transport, wheel, rules.stalled, self._stalled)
+        return self._stall
+
+    def _stalled(self) -> None:
+        """One that rests or is closed is not waited for anyway."""
+        if self._exchange is not None:
+            self._exchange.client_stalled()
+        elif self.full and self._stall is not None:
+            self._stall.begin()  # an exchange may begin while it is full
+
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
@@ -313,7 +339,7 @@ class ClientConnection(asyncio.Protocol):
     def hand_over(self) -> Given:
         assert self._transport is not None
         given = Given(self._transport, self._unread, self._counted_as if self._counted else "")
-        self.timer.close()
+        self._end_timers()
         self._engine.open.gone(self)
         self._exchange = None
         self._transport = None

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
+from wsproxy.net.stall import Stall
 from wsproxy.net.timer import Timer
 
 
@@ -26,6 +27,7 @@ class Underway(Protocol):
 
     def feed(self, data: bytes) -> bytes: ...
     def client_gone(self) -> None: ...
+    def client_stalled(self) -> None: ...
     def client_full(self) -> None: ...
     def client_ready(self) -> None: ...
 
@@ -38,6 +40,11 @@ class Client(Protocol):
     @property
     def transport(self) -> asyncio.Transport | None:
         """None when it is gone."""
+        ...
+
+    @property
+    def stall(self) -> Stall | None:
+        """For who writes past the transport: to begin when the client takes no more."""
         ...
 
     held: bool

@@ -328,6 +328,12 @@ class Exchange:
         if not self.over:
             self._abandon(Failure(FailureKind.CLIENT_GONE, Side.CLIENT, "The client left."))
 
+    def client_stalled(self) -> None:
+        """The client takes nothing: what the app could do for others is not kept for it."""
+        detail = "The client took nothing of its answer."
+        self._abandon(Failure(FailureKind.CLIENT_GONE, Side.CLIENT, detail))
+        self._client.cut(hard=True)
+
     # -- ends
 
     def _finish(self) -> None:

@@ -52,7 +52,9 @@ class Moving:
                 self.down = None
             app.passed_by(count)
 
-        self.down = Splice(app.transport, client, app.rest, moved, self._answer_ended)
+        self.down = Splice(
+            app.transport, client, app.rest, moved, self._answer_ended, stall=self._client.stall
+        )
         if not self.down.start():
             self.down = None
             if not self._client.full:

@@ -111,6 +111,9 @@ class Quick:
     def client_gone(self) -> None:
         self._exchange().client_gone()
 
+    def client_stalled(self) -> None:
+        self._exchange().client_stalled()
+
     def client_full(self) -> None:
         self._app.pause()
 

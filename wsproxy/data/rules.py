@@ -13,10 +13,12 @@ from wsproxy.core.pooling import PoolRules
 
 @dataclass(frozen=True, slots=True)
 class EngineRules:
-    """Seconds, unless the name says otherwise. 0 switches ``total`` and ``per_client`` off.
+    """Seconds, unless the name says otherwise. 0 switches ``total``, ``stalled`` and
+    ``per_client`` off.
 
     ``flush`` is how long a connection that is to be closed may take nothing of what was written to
-    it; ``linger`` how long one is heard out that may still be sending.
+    it, ``stalled`` how long one may that is to get more of its answer; ``linger`` how long one is
+    heard out that may still be sending.
     ``splice``: a body of which so many bytes are still to come is moved by the kernel, if it can.
     ``first_byte`` runs from the end of the request, and also bounds how long an upload may stand
     still before an answer. ``per_client``: connections at once from one address; addresses in
@@ -30,6 +32,7 @@ class EngineRules:
     first_byte: float = 300.0
     idle: float = 75.0
     total: float = 0.0
+    stalled: float = 300.0
     linger: float = 2.0
     flush: float = 15.0
     per_client: int = 512

@@ -15,6 +15,8 @@ import socket
 from collections.abc import Callable
 from enum import Enum, auto
 
+from wsproxy.net.stall import Stall
+
 MOST = 1 << 20
 """Bytes of one move, and of the pipe where the system lets us."""
 
@@ -56,7 +58,8 @@ class Splice:
 
     The caller has paused the source, and writes nothing to the sink until ``on_end`` was called
     (once, unless ``cancel`` comes first). ``on_moved`` gets the size of each move that has left.
-    ``patience``: seconds; a source that is silent for longer is given back.
+    ``patience``: seconds; a source that is silent for longer is given back. ``stall`` is told when
+    the sink takes no more, and when it does again.
     """
 
     def __init__(
@@ -68,7 +71,9 @@ class Splice:
         on_end: Callable[[End], None],
         *,
         patience: float | None = None,
+        stall: Stall | None = None,
     ) -> None:
+        self._stall = stall
         self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._source = source
@@ -133,9 +138,19 @@ class Splice:
         if self._sink.is_closing():
             self._end(End.SINK_BROKE)
         elif self._sink.get_write_buffer_size():
+            self._sink_waits()
             self._timer = self._loop.call_later(DRAINED, self._when_drained)
         else:
+            self._sink_takes()
             self._move()
+
+    def _sink_waits(self) -> None:
+        if self._stall is not None:
+            self._stall.begin()
+
+    def _sink_takes(self) -> None:
+        if self._stall is not None:
+            self._stall.end()
 
     def _move(self) -> None:
         """As much as goes now; then wait for the side that was not ready."""
@@ -181,6 +196,7 @@ class Splice:
             moved = os.splice(pipe, sink, self._inside, flags=_FLAGS)
         except OSError as error:
             if error.errno in _AGAIN:
+                self._sink_waits()
                 self._loop.add_writer(sink, self._writable)
             else:
                 self._end(End.SINK_BROKE)
@@ -198,6 +214,7 @@ class Splice:
 
     def _writable(self) -> None:
         self._loop.remove_writer(self._descriptors[1])
+        self._sink_takes()
         self._move()
 
     def _end(self, end: End) -> None:
