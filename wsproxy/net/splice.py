@@ -23,8 +23,12 @@ MOST = 1 << 20
 TURNS = 4
 """Moves before the loop gets its turn."""
 
-DRAINED = 0.01
-"""Seconds between two looks at a sink that has not taken everything yet."""
+DRAINED = (0.01, 0.32)
+"""Seconds between two looks at a sink that has not taken everything yet: at first, and at most.
+
+Each pause is twice the last one, so that many slow sinks cost little; what the system keeps for a
+slow one lasts longer than that.
+"""
 
 _SET_PIPE_SIZE = 1031
 _AGAIN = (errno.EAGAIN, errno.EINTR)
@@ -85,6 +89,7 @@ class Splice:
         self._descriptors: list[int] = []
         self._timer: asyncio.Handle | None = None
         self._reason = End.COMPLETE
+        self._pause = DRAINED[0]
         self._over = False
 
     def __repr__(self) -> str:
@@ -139,7 +144,8 @@ class Splice:
             self._end(End.SINK_BROKE)
         elif self._sink.get_write_buffer_size():
             self._sink_waits()
-            self._timer = self._loop.call_later(DRAINED, self._when_drained)
+            self._timer = self._loop.call_later(self._pause, self._when_drained)
+            self._pause = min(2 * self._pause, DRAINED[1])
         else:
             self._sink_takes()
             self._move()
