@@ -134,7 +134,7 @@ async def test_a_compressed_body_is_never_unpacked(caplog, coding, target):
     )
     status = {b"/echo": 400, b"/fine": 405, b"/nope": 404}[target]
     check(answer, status, "v2" if target == b"/nope" else "v1")
-    assert not caplog.records
+    assert not [one for one in caplog.records if one.name != "asyncio"]  # it tells who was slow
 
 
 CUT = b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n"

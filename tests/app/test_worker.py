@@ -50,6 +50,7 @@ from wsproxy.net.channel import Channel
 from wsproxy.observe import logs
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+DEADLINE = 30.0
 
 
 class Main:
@@ -81,6 +82,10 @@ class Main:
         self.channel.send(pack(Take(one.id)), sock)
         return RawClient(*made)
 
+    @property
+    def reports(self) -> list[Report]:
+        return [told for told in self.told if isinstance(told, Report)]
+
     async def heard(self, kind: type) -> Any:
         await eventually(lambda: any(isinstance(one, kind) for one in self.told), kind.__name__)
         return next(one for one in self.told if isinstance(one, kind))
@@ -102,8 +107,8 @@ async def worker(config: Settings | None = None) -> AsyncIterator[Main]:
         await main.heard(Ready)
         yield main
         main.say(Stop())
-        await asyncio.wait_for(running, 5)
-        await asyncio.wait_for(main.ended.wait(), 5)
+        await asyncio.wait_for(running, DEADLINE)
+        await asyncio.wait_for(main.ended.wait(), DEADLINE)
     finally:
         running.cancel()
         main.channel.close()
@@ -127,14 +132,14 @@ async def test_a_connection_is_served_counted_and_told():
         client = await main.client(one)
         await client.send(GET)
         assert (await client.answer())[1] == b"ok"
-        await eventually(lambda: any(isinstance(t, Report) and t.carried for t in main.told))
-        reports = [told for told in main.told if isinstance(told, Report)]
+        await eventually(lambda: any(r.counted for r in main.reports), "the exchange is told")
+        reports = main.reports
         assert sum(c.requests for report in reports for c in report.carried) == 1
         assert [r.counted.exchanges.ended for r in reports if r.counted] == [(("v2", 2, 1),)]
         assert next(c for r in reports for c in r.circuits)[0] == one.id
         assert (reports[-1].taken, reports[-1].open) == (1, 1)
         await client.close()
-        await eventually(lambda: main.told[-1].open == 0)
+        await eventually(lambda: main.reports[-1].open == 0)
 
 
 async def test_what_was_counted_is_told_when_it_is_asked_for(monkeypatch):
@@ -195,11 +200,12 @@ async def test_failures_are_told():
         client = await main.client(one)
         await client.send(GET)
         assert (await client.answer())[0].startswith(b"HTTP/1.1 502 ")
-        await eventually(lambda: any(isinstance(t, Report) and t.routes for t in main.told))
-        report = next(t for t in main.told if isinstance(t, Report) and t.routes)
-        assert report.routes[0][1].failures == 1
-        assert report.circuits == ((one.id, report.routes[0][1]),)
-        assert report.counted.failures == (("refused", "app", 1),)
+        await eventually(lambda: any(r.counted for r in main.reports), "the failure is told")
+        ((_, tried),) = [route for r in main.reports for route in r.routes]
+        assert tried.failures == 1
+        assert [circuit for r in main.reports for circuit in r.circuits] == [(one.id, tried)]
+        counted = [r.counted.failures for r in main.reports if r.counted]
+        assert counted == [(("refused", "app", 1),)]
         await client.close()
 
 
@@ -256,8 +262,8 @@ async def test_draining_lets_a_request_finish_and_reports_it():
         await link.send(OK)
         assert (await client.answer())[1] == b"ok"
         assert await client.end() == b""
-        await asyncio.wait_for(running, 5)
-        await asyncio.wait_for(main.ended.wait(), 5)
+        await asyncio.wait_for(running, DEADLINE)
+        await asyncio.wait_for(main.ended.wait(), DEADLINE)
         exchanges = [t.counted.exchanges.ended for t in main.told if isinstance(t, Report)]
         assert (("v2", 2, 1),) in exchanges
         await client.close()
@@ -277,7 +283,7 @@ async def test_without_its_main_process_a_worker_finishes_and_ends():
         link = await app.link()
         await link.send(OK)
         assert (await client.answer())[1] == b"ok"
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, DEADLINE)
         await client.close()
 
 
@@ -285,7 +291,7 @@ async def test_a_worker_that_never_began_ends_with_its_main_process():
     ours, theirs = socket.socketpair()
     running = asyncio.ensure_future(Worker(theirs).run())
     ours.close()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, DEADLINE)
 
 
 async def test_a_beginning_that_fails_is_the_end(caplog):
@@ -294,7 +300,7 @@ async def test_a_beginning_that_fails_is_the_end(caplog):
     main = Main(ours)
     config = settings(tls={"certificate": "/none", "key": "/none"})
     main.say(begin(config))
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, DEADLINE)
     assert "was not understood" in caplog.text
     main.channel.close()
 

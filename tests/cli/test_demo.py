@@ -19,8 +19,6 @@ from wsproxy.observe import logs
 from wsproxy.sim import stage as staging
 from wsproxy.sim.story import Link
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.fixture(autouse=True)
 def no_jupyter(monkeypatch):

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from tests.support.apps import unused_port
 from wsproxy.cli.local import Local, run_local_v1
 from wsproxy.core.configuration import Configuration, Mode
 from wsproxy.net.binding import PortTaken
@@ -15,7 +16,7 @@ from wsproxy.sim.installation import Installation, installation
 from wsproxy.sim.world import App, Keypair, World
 
 USER = Keypair("AKUSER", "secret-of-the-user")
-WAIT = 10.0
+WAIT = 30.0
 
 
 @asynccontextmanager
@@ -75,7 +76,8 @@ async def test_a_session_that_is_gone_is_noticed():
 
 async def test_the_end_ends_tunnels_and_frees_the_port():
     async with small_world() as running, asyncio.timeout(WAIT):
-        async with run_local_v1(who(running), "work", "echo") as local:
+        port = await unused_port()  # below those that the system may give to somebody else
+        async with run_local_v1(who(running), "work", "echo", port=port) as local:
             reader, writer = await asyncio.open_connection(local.host, local.port)
             assert await reader.readexactly(len(GREETING)) == GREETING
         assert await reader.read() == b""

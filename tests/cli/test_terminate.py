@@ -264,8 +264,10 @@ def test_secrets_are_not_printed(manager: SmallManager):
 def test_ctrl_c_tells_what_is_known(manager: SmallManager):
     """What is not known is not claimed, and no stack trace is shown."""
     arrived, held = threading.Event(), asyncio.Event()
+    there: list[asyncio.AbstractEventLoop] = []
 
     async def wait() -> None:
+        there.append(asyncio.get_running_loop())
         arrived.set()
         await held.wait()
 
@@ -281,6 +283,7 @@ def test_ctrl_c_tells_what_is_known(manager: SmallManager):
         assert arrived.wait(30)
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=30)
+    there[0].call_soon_threadsafe(held.set)
     assert running.returncode == 130
     [document] = json.loads(out)
     assert (document["id"], document["session"]) == (ONE, "failed")

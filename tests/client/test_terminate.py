@@ -32,7 +32,12 @@ from wsproxy.core.deletion import ID_UNKNOWN
 
 DELETED = SessionPart(Fate.DELETED)
 NONE = CircuitsPart(Fate.NONE)
-QUICK = ClientRules(patience=10.0, deletion=DeletionRules(cleanup=0.5, call=2.0))
+PATIENT = ClientRules(30.0, DeletionRules(cleanup=30.0, call=60.0, lookup=30.0))
+"""A busy machine has time for whoever answers."""
+
+HASTY = DeletionRules(cleanup=0.5, call=2.0, lookup=0.5)
+"""For who meets a gateway or a manager that is silent."""
+
 UNKNOWN = CircuitsPart(Fate.FAILED, fault=ID_UNKNOWN)
 
 
@@ -43,7 +48,7 @@ def asked(session: str, token: str = "AKUSER") -> set[str]:
 
 async def terminate(who: Configuration, *sessions: str, gateway: str = "", **more):
     token = more.pop("token", "")
-    rules = more.pop("rules", QUICK)
+    rules = more.pop("rules", PATIENT)
     async with Client(who, gateway, token, rules=rules) as client:
         return await client.terminate_many(sessions, **more)
 
@@ -256,10 +261,11 @@ class TestTheZoo:
     @pytest.mark.parametrize("animal", ANIMALS.values(), ids=ANIMALS)
     async def test_as_a_gateway(self, manager: SmallManager, animal: Animal):
         """Whatever stands there, the session is deleted, in time."""
+        rules = PATIENT if animal.reason != "address-silent" else ClientRules(30.0, HASTY)
         began = time.monotonic()
         async with animal() as address:
-            [result] = await terminate(manager.api(), ONE, gateway=address)
-        assert time.monotonic() - began < 10
+            [result] = await terminate(manager.api(), ONE, gateway=address, rules=rules)
+        assert time.monotonic() - began < 20
         assert result.session == DELETED and ONE not in manager.sessions
         assert result.circuits.fate in (Fate.FAILED, Fate.NONE)
         if result.circuits.fate is Fate.FAILED:
@@ -273,7 +279,7 @@ class TestTheZoo:
         """The failure is said, nothing hangs, and nothing is called deleted."""
         gateway.circuits = {("v1", ONE): 1}
         silent = animal.reason == "address-silent"
-        rules = ClientRules(0.5 if silent else 10.0, QUICK.deletion)
+        rules = ClientRules(0.5 if silent else 30.0, replace(PATIENT.deletion, lookup=0.5))
         async with animal() as address:
             who = Configuration(address, mode, "AK", "secret", "login", 8)
             [result] = await terminate(who, ONE, gateway=gateway.url, rules=rules)
@@ -312,7 +318,7 @@ class TestTime:
         began = time.monotonic()
         results = await terminate(manager.api(), ONE, TWO, gateway=gateway.url, rules=rules)
         gateway.hold.set()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 20
         for result in results:
             assert result.session == DELETED
             assert result.circuits.fault is not None
@@ -338,7 +344,7 @@ class TestTime:
                 await held.wait()
             return await manager.handle(request)
 
-        rules = ClientRules(deletion=DeletionRules(lookup=0.1))
+        rules = ClientRules(30.0, replace(PATIENT.deletion, lookup=2.0))  # the other one answers
         async with serving(slow) as url:
             who = replace(manager.login(), endpoint=url)
             [result] = await terminate(who, "one", gateway=gateway.url, rules=rules)
@@ -366,13 +372,13 @@ class TestTime:
         manager.sessions = {
             f"{n:08d}-1111-4111-8111-111111111111": (name, "AKUSER") for n, name in enumerate(names)
         }
-        rules = ClientRules(deletion=DeletionRules(lookup=0.2, parallel=4))
+        rules = ClientRules(30.0, replace(PATIENT.deletion, lookup=0.2, parallel=4))
         began = time.monotonic()
         async with serving(slow) as url:
             who = replace(manager.api(), endpoint=url)
             results = await terminate(who, *names, gateway=gateway.url, rules=rules)
             held.set()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 20
         assert matches <= 8 and not manager.sessions
         assert {result.circuits for result in results} == {UNKNOWN}
 
@@ -388,11 +394,11 @@ class TestTime:
         async def slow(request):
             nonlocal busy, most
             busy, most = busy + 1, max(most, busy + 1)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.12)
             busy -= 1
             return await gateway.handle(request)
 
-        rules = ClientRules(deletion=DeletionRules(cleanup=2.0, call=60.0, cleaning=2))
+        rules = ClientRules(deletion=DeletionRules(cleanup=3.0, call=60.0, cleaning=2))
         async with serving(slow) as url:
             results = await terminate(manager.api(), *ids, gateway=url, rules=rules)
         assert most <= 4  # two sessions, two dialects
@@ -405,11 +411,11 @@ class TestTime:
         ids = [f"{n:08d}-1111-4111-8111-111111111111" for n in range(60)]
         manager.sessions = {one: (one, "AKUSER") for one in ids}
         gateway.hold = asyncio.Event()
-        rules = ClientRules(deletion=DeletionRules(cleanup=0.3, call=60.0, cleaning=2))
+        rules = ClientRules(deletion=DeletionRules(cleanup=0.8, call=60.0, cleaning=2))
         began = time.monotonic()
         results = await terminate(manager.api(), *ids, gateway=gateway.url, rules=rules)
         gateway.hold.set()
-        assert time.monotonic() - began < 5  # one turn, not thirty
+        assert time.monotonic() - began < 20  # one turn, not thirty
         assert len(gateway.asked) <= 8 and not manager.sessions
         for result in results:
             assert result.circuits.fault is not None

@@ -100,7 +100,7 @@ async def test_what_is_left_when_the_time_is_over_is_not_played(playing):
             await asyncio.get_running_loop().create_future()
 
     playing(plays)
-    results = await run(CELLS, nowhere, jobs=2, done=lambda result: None, seconds=0.5)
+    results = await run(CELLS, nowhere, jobs=2, done=lambda result: None, seconds=2.0)
 
     assert results[0].verdict.good
     assert {result.verdict.said for result in results[1:]} == {("not played: out of time",)}

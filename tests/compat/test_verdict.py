@@ -121,9 +121,9 @@ def test_every_cell_has_an_expectation():
 @pytest.mark.parametrize("animal", ANIMALS.values(), ids=list(ANIMALS))
 async def test_managers_believe_exactly_these(animal, era):
     """What a front hears from its manager decides what it should report."""
-
+    deadline = 30.0 if animal.name in MANAGERS_SAY else 1.0  # the others may be waited for in vain
     async with aiohttp.ClientSession() as http, animal() as address:
-        client = StatusClient(http, traits_of(managers()[era]), deadline=1.0)
+        client = StatusClient(http, traits_of(managers()[era]), deadline=deadline)
         try:
             said = await client.version(address)
         except FaultError:

@@ -7,7 +7,7 @@ from wsproxy.compat.reports.markdown import markdown
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_every_cell_of_this_gateway_works_and_its_page_is_current():
     """All of it: every client, v1 and v2, every address."""
     run = compat.run(before=False)
@@ -18,7 +18,7 @@ def test_every_cell_of_this_gateway_works_and_its_page_is_current():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_the_page_of_the_proxies_before_it_is_current():
     made = compat.proxies_before()
     found = compat.difference("compatibility-upstream.md", made)

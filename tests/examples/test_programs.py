@@ -28,7 +28,7 @@ COMMAND = (sys.executable, "-c", "from wsproxy.cli.main import main; main()")
 
 
 async def run(*command: str, **variables: str) -> tuple[int, str]:
-    """(exit code, what it printed) of a program; it has half a minute."""
+    """(exit code, what it printed) of a program; it has a minute."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -36,7 +36,7 @@ async def run(*command: str, **variables: str) -> tuple[int, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         printed, _ = await process.communicate()
     assert process.returncode is not None
     return process.returncode, printed.decode()

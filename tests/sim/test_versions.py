@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
 
 from wsproxy.sim.documents import FaultError, render
+from wsproxy.sim.stage import free_port
 from wsproxy.sim.traits import Era
 from wsproxy.sim.versions import StatusClient
 
@@ -28,12 +29,13 @@ async def proxy_that_says(answer: bytes | None):
 
     async def talk(reader, writer):
         talks.add(asyncio.current_task())
-        head = await reader.readuntil(b"\r\n\r\n")
-        seen.append(head.split(b"\r\n")[0].decode())
-        if answer is None:
-            await reader.read()
-        else:
-            writer.write(answer)
+        with suppress(asyncio.IncompleteReadError):  # it was given up before it was asked
+            head = await reader.readuntil(b"\r\n\r\n")
+            seen.append(head.split(b"\r\n")[0].decode())
+            if answer is None:
+                await reader.read()
+            else:
+                writer.write(answer)
         writer.close()
         await writer.wait_closed()
 
@@ -47,7 +49,7 @@ def text_of(answer: web.Response) -> str:
     return str(answer.text)
 
 
-async def asked(era: Era, address: str | None, deadline: float = 5.0):
+async def asked(era: Era, address: str | None, deadline: float = 30.0):
     """The version, or (status, slug, msg)."""
     async with ClientSession() as http:
         try:
@@ -96,9 +98,7 @@ async def test_no_address_is_v1_but_404_in_26_2(address):
 
 
 async def test_a_dead_address_is_an_error_with_a_status_of_the_era():
-    async with proxy_that_says(b"") as (address, _seen):
-        pass
-    for dead in (address, "http://no-such-host.invalid:1"):
+    for dead in (f"http://127.0.0.1:{free_port()}", "http://no-such-host.invalid:1"):
         assert await asked(Era.M23_09, dead) == (500, "server-misconfigured")
         assert await asked(Era.M26_2, dead) == (503, "appproxy-connection-error")
         assert await asked(Era.M26_8, dead) == (500, "appproxy-connection-error")

@@ -16,7 +16,7 @@ def test_large_messages_go_there_and_back() -> None:
         target = Running("direct", int(port), pid, proxy=False)
         load = Large(target, 2)
         try:
-            sample = load.run(target, 1.0)
+            sample = load.run(target, 3.0)
         finally:
             load.close()
     assert sample.units > 0 and sample.cpu is None

@@ -50,7 +50,7 @@ def test_messages_are_counted_and_compared() -> None:
             load.close()
         load = Messages(target, PAYLOAD, 3)
         try:
-            assert load.run(target, 1.0).units > 3  # more than the first on each connection
+            assert load.run(target, 3.0).units > 3  # more than the first on each connection
         finally:
             load.close()
 

@@ -41,7 +41,7 @@ Answers = Callable[[web.Request], web.Response]
 @contextlib.asynccontextmanager
 async def place(answers: Answers, origin: str = PAGE) -> AsyncIterator[Place]:
     async with connections() as http:
-        at = Place(Browser(origin, Conversation(http, 5.0)))
+        at = Place(Browser(origin, Conversation(http, 30.0)))
 
         async def handle(request: web.Request) -> web.Response:
             at.asked.append(request)

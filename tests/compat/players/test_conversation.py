@@ -64,7 +64,7 @@ async def test_a_long_body_is_kept_in_part_and_shown_in_a_smaller_one():
     [(0.1, 5.0, "waited 0.1 s for GET http://"), (60.0, 0.1, "would wait 60 s for GET http://")],
 )
 async def test_a_timeout_says_how_long_the_client_waits(limit, patience, said):
-    async with ANIMALS["hang"]() as url, asyncio.timeout(5):
+    async with ANIMALS["hang"]() as url, asyncio.timeout(30):
         answer, kept = await asked(url, limit, patience)
 
     assert isinstance(answer, Nothing) and answer.why is Why.TIMEOUT
@@ -74,9 +74,9 @@ async def test_a_timeout_says_how_long_the_client_waits(limit, patience, said):
 
 @pytest.mark.parametrize("animal", ["hang", "infinite-body", "stalled-body", "endless-head"])
 async def test_who_has_no_timeout_stands_still_or_learns_that_it_is_no_http(animal):
-    async with ANIMALS[animal]() as url, asyncio.timeout(5):
+    async with ANIMALS[animal]() as url, asyncio.timeout(30):
         if animal == "endless-head":
-            answer, _ = await asked(url, None, 2.0)
+            answer, _ = await asked(url, None, 20.0)
             assert isinstance(answer, Nothing) and answer.why is Why.NETWORK
             return
         with pytest.raises(StandsStill, match="would wait for ever for GET http://"):
@@ -85,8 +85,8 @@ async def test_who_has_no_timeout_stands_still_or_learns_that_it_is_no_http(anim
 
 @pytest.mark.parametrize("animal", ["refuse", "reset", "close", "ssh", "tls-alert", "truncated"])
 async def test_a_broken_conversation_is_a_value(animal):
-    async with ANIMALS[animal]() as url, asyncio.timeout(5):
-        answer, kept = await asked(url, None, 4.0)
+    async with ANIMALS[animal]() as url, asyncio.timeout(30):
+        answer, kept = await asked(url, None, 20.0)
 
     assert isinstance(answer, Nothing) and answer.why is Why.NETWORK
     assert kept.failure == answer.said and "\n" not in answer.said
@@ -106,9 +106,10 @@ async def test_a_websocket_that_echoes_refuses_stays_silent_or_closes():
         return socket
 
     async with serving(handle) as url, connections() as http:
-        conversation = Conversation(http, 0.3)
+        conversation = Conversation(http, 30.0)
         said = {}
         for path in ("/echo", "/refuse", "/silent", "/close"):
+            conversation.patience = 0.3 if path == "/silent" else 30.0
             said[path] = await conversation.echo(URL(url + path), FIELDS, None)
         statuses = [one.status for one in conversation.exchanges]
 

@@ -34,7 +34,7 @@ async def ended(proxy: StubProxy, name: str, v2: bool = False) -> tuple[Play, li
             nonlocal mark
             mark = len(proxy.asked)
 
-        client = player(name, patience=5.0, closes=False)
+        client = player(name, patience=30.0, closes=False)
         play = await client.play(at.scene, before_terminate=before)
         lines = [
             seen.line for seen in proxy.asked[mark:] if "aiohttp" not in seen.fields["User-Agent"]
@@ -91,7 +91,7 @@ async def test_a_clean_up_the_browser_hides_is_forgiven(name, alive):
 async def test_the_oldest_close_one_app_with_down():
     async with stub_proxy() as proxy, theatre() as at:
         at.elsewhere(proxy.url)
-        await player("webui-20.09", patience=5.0).play(at.scene)
+        await player("webui-20.09", patience=30.0).play(at.scene)
     assert f"GET /proxy/local/{at.scene.session}/down?app=jupyter" in proxy.lines()
 
 
@@ -99,7 +99,7 @@ async def test_an_app_that_stays_open_is_told():
     async with stub_proxy() as proxy, theatre() as at:
         at.elsewhere(proxy.url)
         proxy.override[f"/proxy/STUBTOKEN/{at.scene.session}/delete"] = ({"code": 404}, 200)
-        play = await player("webui-26.8", patience=5.0).play(at.scene)
+        play = await player("webui-26.8", patience=30.0).play(at.scene)
     close = play.step(Step.CLOSE)
     assert not close.good
     assert close.said.startswith("the app stays open: answered 200"), how(play)
@@ -111,7 +111,7 @@ async def test_a_deletion_the_manager_refuses_is_told():
         async def lose() -> None:
             del at.running.world.sessions[at.session.id]
 
-        client = player("webui-26.9", patience=5.0)
+        client = player("webui-26.9", patience=30.0)
         play = await client.play(at.scene, before_terminate=lose)
     assert play.step(Step.TERMINATE).said == "the manager answered the deletion with 404"
     assert play.asks_delete

@@ -28,7 +28,7 @@ async def launched(
         if override is not None:
             proxy.override[f"/proxy/STUBTOKEN/{at.scene.session}/add"] = override
         row = clients()[name]
-        play = await WebUi(row, patience=5.0, closes=False, **options).play(at.scene)
+        play = await WebUi(row, patience=30.0, closes=False, **options).play(at.scene)
         assert not at.alive or name == OLD, how(play)
         return play.step(Step.LAUNCH), play
 
@@ -159,7 +159,7 @@ async def test_how_each_age_writes_what_a_person_adds(name):
     ui = clients()[name].ui
     assert ui is not None
     async with theatre() as at, connections() as http:
-        browser = Browser("null", Conversation(http, 1.0))
+        browser = Browser("null", Conversation(http, 30.0))
         act = Act(ui, at.scene, browser, Wishes(ENVS, {"--x": "1"}))
         url = add_url(act, URL("http://127.0.0.1:5050/"), "T")
     assert str(url).endswith(f"/proxy/T/{at.scene.session}/{ENCODED[name]}")
@@ -169,7 +169,7 @@ async def test_how_each_age_writes_what_a_person_adds(name):
 async def test_wishes_of_v2_are_text_and_an_object_in_the_body():
     async with theatre(v2=True) as at:
         row = clients()["webui-26.8"]
-        await WebUi(row, patience=5.0, wishes=Wishes(ENVS, {"--x": "1"})).play(at.scene)
+        await WebUi(row, patience=30.0, wishes=Wishes(ENVS, {"--x": "1"})).play(at.scene)
         started = at.running.record.of("POST", "start-service", "webserver")[0]
     body = json.loads(started.body)
     assert body["arguments"] == '{"--x":"1"}' and body["envs"] == ENVS

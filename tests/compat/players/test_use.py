@@ -5,12 +5,18 @@ from aiohttp import web
 from yarl import URL
 
 from tests.support.installations import serving
+from wsproxy.compat.players import use as module
 from wsproxy.compat.players.act import StepFailed
 from wsproxy.compat.players.browser import Browser
 from wsproxy.compat.players.conversation import Conversation, connections
 from wsproxy.compat.players.use import RELOADS, use
 
 MARKER = "here I am"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RELOAD_PAUSE", 0.01)
 
 
 async def used(starting: int, *, socket: bool = True, text: str = MARKER) -> tuple[str, int]:
@@ -31,7 +37,7 @@ async def used(starting: int, *, socket: bool = True, text: str = MARKER) -> tup
         return web.Response(text=text, status=200 if request.path != "/ws" else 404)
 
     async with serving(handle) as url, connections() as http:
-        browser = Browser("null", Conversation(http, 0.2))
+        browser = Browser("null", Conversation(http, 30.0))
         try:
             said = await use(browser, URL(url), MARKER)
         except StepFailed as error:

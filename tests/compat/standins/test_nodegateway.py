@@ -172,11 +172,11 @@ class TestFailures:
         """Protocol 3.1: after 60 s, or 30 s through the web server."""
         assert CLASSIC.node is not None
         assert (CLASSIC.node.idle_api, CLASSIC.node.idle_session) == (60, 30)
-        traits = CLASSIC.node.model_copy(update={"idle_api": 0.2})
+        traits = CLASSIC.node.model_copy(update={"idle_api": 1.5})
         async with simulated() as sim, node.serving(traits) as addresses:
             port = await gateway(addresses.api, api_mode(sim), "app=echo")
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            assert await asyncio.wait_for(reader.read(), 5) == GREETING
+            assert await asyncio.wait_for(reader.read(), 30) == GREETING
             writer.close()
             await writer.wait_closed()
 
