@@ -4,7 +4,6 @@
 one.
 """
 
-import contextlib
 import socket
 import time
 
@@ -13,7 +12,7 @@ import pytest
 from yarl import URL
 
 from tests.support import streams
-from tests.support.apps import eventually, exchange, raw_client
+from tests.support.apps import eventually, exchange, raw_client, unused_port, unused_range
 from tests.support.node import node, settings
 from tests.support.v1_gateway import ACCESS, SID, Options, port_of, v1_gateway
 from wsproxy.api.v1.control import ControlRules
@@ -28,23 +27,6 @@ OTHER = "11111111-2222-4333-8444-555555555555"
 def options(pool: str = "", endpoints: tuple[str, ...] = ()) -> Options:
     rules = ControlRules(endpoints, parse_pool(pool)[0], "127.0.0.1")
     return Options(control=rules)
-
-
-def free_ports(count: int, neighbours: int = 1) -> list[int]:
-    """Ports that were free a moment ago, each followed by free neighbours."""
-    found: list[int] = []
-    with contextlib.ExitStack() as held:
-        while len(found) < count:
-            first = held.enter_context(socket.socket())
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                for step in range(1, neighbours):
-                    held.enter_context(socket.socket()).bind(("127.0.0.1", port + step))
-            except (OSError, OverflowError):
-                continue
-            found.append(port)
-    return found
 
 
 def busy(port: int) -> socket.socket:
@@ -239,7 +221,7 @@ async def test_case_16_the_same_app_is_opened_once():
 
 
 async def test_case_17_a_preferred_port_and_its_neighbours():
-    (port,) = free_ports(1, neighbours=5)
+    port = (await unused_range(5))[0]
     async with v1_gateway() as g:
         await g.conf()
         assert port_of(await g.add("one", query=f"&port={port}")) == port
@@ -289,7 +271,7 @@ async def test_case_20_a_pool_is_a_hard_constraint(pool, query):
 
 
 async def test_case_21_a_dead_listeners_pool_port_is_used_again():
-    (port,) = free_ports(1)
+    port = await unused_port()
     async with v1_gateway(options=options(str(port))) as g:
         await g.conf()
         assert port_of(await g.add()) == port

@@ -42,8 +42,11 @@ UNENDING = {"infinite-body", "stalled-body"}
 NO_ROUTE = {"no-scheme"}  # an address that is malformed never becomes a route
 KEEPERS = [name for name in ANIMALS if name not in NO_ROUTE]
 
-RULES = EngineRules(first_byte=0.5)
-DIAL = DialRules(connect=0.5)
+
+def haste(name: str) -> tuple[EngineRules, DialRules]:
+    """Short deadlines for those that are silent; a busy machine may delay the others."""
+    seconds = 0.5 if OURS.get(name, (0, b""))[0] == 504 else 20.0
+    return EngineRules(first_byte=seconds), DialRules(connect=seconds)
 
 
 def route_to(address: str) -> Direct:
@@ -62,8 +65,9 @@ async def visit(gw: Gateway, client: RawClient, request: bytes) -> tuple[int, by
 @pytest.mark.parametrize("request_head", [JSON_GET, UPGRADE], ids=["get", "upgrade"])
 @pytest.mark.parametrize("name", KEEPERS)
 async def test_an_animal_as_the_container(name: str, request_head: bytes):
+    rules, dial = haste(name)
     async with ANIMALS[name]() as address:
-        async with gateway(route_to(address), rules=RULES, dial=DIAL) as gw:
+        async with gateway(route_to(address), rules=rules, dial=dial) as gw:
             async with raw_client(gw.port) as client:
                 status, head = await visit(gw, client, request_head)
                 if name in OURS:

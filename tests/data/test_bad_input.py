@@ -1,5 +1,7 @@
 """What must never reach an app: 400 (or 408, 414, 431), closed, and nothing at the app."""
 
+import asyncio
+
 import pytest
 
 from tests.support.apps import eventually, exchange, just_read, raw_app, raw_client
@@ -78,16 +80,25 @@ async def test_a_head_at_the_limit_passes():
 
 
 async def test_a_head_that_never_ends_is_408_and_closed():
-    rules = EngineRules(head_seconds=0.05)
+    rules = EngineRules(head_seconds=1.0)  # the beginning must have arrived
     await refused(b"GET / HTTP/1.1\r\nHost: h\r\nX: ", 408, b"head-timeout", rules)
 
 
 async def test_a_head_in_drips_is_not_given_more_time():
-    async with raw_app() as app, gateway(app, rules=EngineRules(head_seconds=0.1)) as gw:
+    rules = EngineRules(head_seconds=1.0, linger=60)
+    async with raw_app() as app, gateway(app, rules=rules) as gw:
         async with raw_client(gw.port) as client:
-            for byte in b"GET / HTTP/1.1\r\nX: aaa":
-                await client.send(bytes([byte]))
+
+            async def drip() -> None:
+                await client.send(b"GET / HTTP/1.1\r\nX: ")
+                while True:  # as long as nobody hangs up
+                    await client.send(b"a")
+                    await asyncio.sleep(0.02)
+
+            dripping = asyncio.ensure_future(drip())
             assert (await client.end()).startswith(b"HTTP/1.1 408 ")
+            dripping.cancel()
+            await asyncio.gather(dripping, return_exceptions=True)
             assert app.links == []
 
 

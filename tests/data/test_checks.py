@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.apps import (
+    WAIT,
     AppLink,
     RawApp,
     answering,
@@ -167,7 +168,7 @@ async def test_checks_end_with_their_endpoint():
         gateway.checks.look()  # one at a time
         assert "1 under way" in repr(gateway.checks)
         assert (await model.call("", None, "DELETE"))[0] == 200
-        await asyncio.wait_for(link.ended.wait(), 5)
+        await asyncio.wait_for(link.ended.wait(), WAIT)
         await eventually(lambda: "0 under way" in repr(gateway.checks), "nothing is under way")
         await look(gateway, 1000)
         assert len(app.links) == 1

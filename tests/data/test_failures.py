@@ -49,7 +49,7 @@ async def test_the_next_route_is_tried_when_one_cannot_be_connected():
         outcome = await gw.site.outcome()
         assert [route for route, _ in outcome.failures] == [dead]
         assert outcome.route == to(app)
-        assert app.received.endswith(b"\r\n\r\nbody")
+        await eventually(lambda: app.received.endswith(b"\r\n\r\nbody"), "the body")
 
 
 async def test_the_fall_back_goes_through_the_manager_and_says_v1():
@@ -310,7 +310,8 @@ async def test_the_total_deadline(begun: bool):
             await link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
         await link.end()
 
-    async with raw_app(app_script) as app, gateway(app, rules=EngineRules(total=0.1)) as gw:
+    rules = EngineRules(total=2.0 if begun else 0.1)  # the answer must have begun
+    async with raw_app(app_script) as app, gateway(app, rules=rules) as gw:
         answer = await exchange(
             gw.port, JSON_GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
         )

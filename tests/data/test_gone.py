@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.apps import (
     OK,
+    WAIT,
     AppLink,
     RawClient,
     answering,
@@ -67,7 +68,7 @@ async def test_a_client_gone_in_its_upload(how: str, request_head: bytes, pooled
         link = await app.link()
         await eventually(lambda: link.received.endswith(b"abc"))
         await leave(client, how)
-        await asyncio.wait_for(link.ended.wait(), 2)
+        await asyncio.wait_for(link.ended.wait(), WAIT)
         assert link.received.endswith(b"abc")  # no end that the client has not sent
         outcome = await gw.site.outcome(int(pooled))
         assert outcome.failure is not None

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.apps import (
+    WAIT,
     AppLink,
     RawApp,
     answering,
@@ -296,7 +297,7 @@ async def test_draining_lets_requests_finish_and_closes_tunnels_last():
             await busy.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n")
             await eventually(lambda: b"POST" in app.received)
             await idle.send(b"")
-            draining = asyncio.ensure_future(node.listeners.drain(10))
+            draining = asyncio.ensure_future(node.listeners.drain(60))
             assert await idle.end() == b""
             with pytest.raises(OSError, match=r"refused|Connect"):
                 await asyncio.open_connection("127.0.0.1", circuit.port)
@@ -310,7 +311,7 @@ async def test_draining_lets_requests_finish_and_closes_tunnels_last():
             assert await busy.end() == b""
             assert await tunnel.end() == b""
             assert await raw_tunnel.end() == b""
-            await asyncio.wait_for(draining, 5)
+            await asyncio.wait_for(draining, WAIT)
 
 
 async def test_draining_hears_out_who_still_sends_after_an_early_answer():
@@ -322,18 +323,19 @@ async def test_draining_hears_out_who_still_sends_after_an_early_answer():
         await link.end()
 
     async with raw_app(app_script) as app, a_node() as node:
+        node.engine.rules = EngineRules(linger=60)
         circuit = await node.open(app)
         async with raw_client(port_of(circuit)) as client:
             await client.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 999999\r\n\r\nabc")
             assert (await client.answer())[1] == b"no"
-            draining = asyncio.ensure_future(node.listeners.drain(10))
+            draining = asyncio.ensure_future(node.listeners.drain(60))
             await asyncio.sleep(0)
             for _ in range(2):
                 await client.send(bytes(100_000))
             assert await client.end() == b""
             assert len(node.engine.open.clients) == 1  # still heard out
             await client.close()
-            await asyncio.wait_for(draining, 5)
+            await asyncio.wait_for(draining, WAIT)
 
 
 async def test_draining_aborts_what_does_not_end():
@@ -342,7 +344,7 @@ async def test_draining_aborts_what_does_not_end():
         async with raw_client(port_of(circuit)) as client:
             await client.send(GET)
             await eventually(lambda: b"GET" in app.received)
-            await asyncio.wait_for(node.listeners.drain(0.1), 5)
+            await asyncio.wait_for(node.listeners.drain(0.1), WAIT)
             with contextlib.suppress(ConnectionResetError):
                 assert await client.end() == b""
             await app.links[0].ended.wait()

@@ -194,7 +194,8 @@ async def test_an_answer_that_is_none_is_502(nonsense):
 
 
 async def test_silence_is_504():
-    async with staged(answers(), EngineRules(first_byte=0.05)) as stage:
+    async with staged(answers()) as stage:
+        stage.gw.engine.rules = EngineRules(first_byte=0.05)  # not for the first answer
         await stage.ask()
         assert (await stage.client.head()).startswith(b"HTTP/1.1 504 ")
 
@@ -211,7 +212,10 @@ async def test_a_client_that_leaves_is_noticed_at_once(how):
     async with staged(script) as stage:
         await stage.ask()
         await eventually(lambda: links[0].received.count(b"\r\n\r\n") == 2, "the app has it")
-        await (stage.client.close() if how == "close" else asyncio.to_thread(stage.client.reset))
+        if how == "reset":
+            stage.client.reset()
+        else:
+            await stage.client.close()
         outcome = await stage.gw.site.outcome(1)
         assert outcome.failure is not None and outcome.failure.kind is FailureKind.CLIENT_GONE
         assert not outcome.failures

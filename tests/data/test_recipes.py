@@ -227,7 +227,9 @@ def test_a_forgotten_plan_leaves_no_cycle():
     kitchen = Kitchen()
     kitchen.cook(raw())
     assert kitchen.finds(raw()) is not None
-    gc.collect()
+    for _ in range(10):  # what other tests have left may take several searches
+        if not gc.collect():
+            break
     kitchen.recipes = Recipes()
     assert gc.collect() == 0
 

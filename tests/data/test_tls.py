@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.apps import AppLink, RawClient, eventually, raw_app
+from tests.support.apps import WAIT, AppLink, RawClient, eventually, raw_app
 from tests.support.gateway import Gateway, gateway
 from tests.support.messages import GET, UPGRADE, echo_after_101
 from wsproxy.compat.zoo.keeper import AUTHORITY, tls_context
+from wsproxy.data.rules import EngineRules
 
 
 @contextlib.asynccontextmanager
@@ -43,7 +44,8 @@ async def test_an_early_answer_over_tls():
         await link.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
         await link.end()
 
-    async with raw_app(app_script) as app, gateway(app, tls=tls_context("good")) as gw:
+    rules = EngineRules(linger=60)
+    async with raw_app(app_script) as app, gateway(app, rules=rules, tls=tls_context("good")) as gw:
         async with tls_client(gw) as client:
             await client.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000000\r\n\r\nabc")
             assert (await client.answer())[1] == b"big"
@@ -58,7 +60,7 @@ async def test_an_upgrade_over_tls():
             await client.until(b"early from app")
             await client.send(b"hello")
             assert await client.until(b">") == b"<hello>"
-        await asyncio.wait_for(app.links[0].ended.wait(), 2)
+        await asyncio.wait_for(app.links[0].ended.wait(), WAIT)
 
 
 async def test_a_cut_over_tls_is_no_clean_end():

@@ -208,7 +208,9 @@ async def test_every_byte_of_a_request_and_an_answer_is_kept():
         config = _front(f"http://127.0.0.1:{manager.port}")
         async with node(config) as gateway_node:
             said = await _raw(gateway_node, request, len(b"ok"))
-        received = manager.links[0].received
+            link = manager.links[0]
+            await eventually(lambda: link.received.endswith(b"a\x00b"), "the body")
+        received = link.received
         head, _, body = received.partition(b"\r\n\r\n")
         assert sorted(head.split(b"\r\n")) == sorted(
             request.partition(b"\r\n\r\n")[0].split(b"\r\n")
@@ -224,8 +226,8 @@ async def _raw(gateway_node: Node, request: bytes, body: int) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(request)
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-        return head + await asyncio.wait_for(reader.readexactly(body), 5)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+        return head + await asyncio.wait_for(reader.readexactly(body), 20)
     finally:
         writer.close()
         await writer.wait_closed()
@@ -241,7 +243,7 @@ async def test_one_connection_may_carry_requests_for_both():
                 b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n"
                 b"GET /never HTTP/1.1\r\nHost: x\r\n\r\n"
             )
-            everything = await asyncio.wait_for(reader.read(), 5)
+            everything = await asyncio.wait_for(reader.read(), 20)
             writer.close()
         assert everything.count(b"HTTP/1.1 200") == 2
         assert b'"api_version"' in everything

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.apps import AppLink, RawApp, RawClient, eventually, raw_app, raw_client
+from tests.support.apps import WAIT, AppLink, RawApp, RawClient, eventually, raw_app, raw_client
 from tests.support.node import SECRETS, Node, node, settings
 from wsproxy.sim.echo import Echo
 from wsproxy.sim.installation import Installation, installation
@@ -164,7 +164,7 @@ async def test_a_manager_that_is_silent_closes_nothing_when_the_client_leaves():
             await client.send(delete(f"/session/{SESSION}"))
             link = await b.manager.link()
             await eventually(lambda: b"DELETE" in link.received, "the request to arrive")
-        await asyncio.wait_for(link.ended.wait(), 5)
+        await asyncio.wait_for(link.ended.wait(), WAIT)
         assert b.open() and b.open(OTHER)
 
 

@@ -35,7 +35,7 @@ ASKED = [
 ]
 """The web server passes the question on; three of them show it."""
 ADDED = re.compile(rb"(?im)^(?:X-BackendAI-Wsproxy-Version|Date|Connection):.*\r\n")
-DEADLINE = 2.0
+DEADLINE = 3.0
 FATAL = {"infinite-body"}
 """Animals that a manager would read until its memory is full."""
 
@@ -233,7 +233,7 @@ async def test_the_version_is_told_whatever_the_group_s_address_does(era, behind
                 return None
 
         async def fronted(name: str) -> Got:
-            async with asyncio.timeout(20):  # the manager itself would take 301 or 903 seconds
+            async with asyncio.timeout(60):  # the manager itself would take 301 or 903 seconds
                 return await before.ask(f"/scaling-groups/{name}/wsproxy-version?group=default")
 
         own = dict(zip(groups, await asyncio.gather(*map(direct, groups)), strict=True))
@@ -268,13 +268,13 @@ async def test_streams_pass_with_their_close_codes(era, behind):
                     await socket.send_bytes(b"hello")
                     heard = b""
                     while not heard.endswith(b"hello"):
-                        heard += await socket.receive_bytes(timeout=5)
+                        heard += await socket.receive_bytes(timeout=20)
             async with stream(before, kind, "dead", "js") as socket:
                 if before.webserver:  # which hides it: 101, and then silence
                     with pytest.raises(TimeoutError):
                         await socket.receive(timeout=0.2)
                 else:
-                    message = await socket.receive(timeout=5)
+                    message = await socket.receive(timeout=20)
                     assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1013)
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             async with stream(before, "tcpproxy", "no-such-app", "js"):

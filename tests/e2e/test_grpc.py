@@ -104,18 +104,18 @@ async def test_a_deadline_and_a_cancelled_call_reach_the_app(tls: bool, tmp_path
     async with stage(tmp_path if tls else None) as on, on.channel() as to:
         assert await to.unary_unary(ECHO)(b"first", timeout=30) == b"first"
         with pytest.raises(grpc.aio.AioRpcError) as late:
-            await to.unary_unary(WAIT)(b"", timeout=0.5)
+            await to.unary_unary(WAIT)(b"", timeout=2)
         assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        await asyncio.wait_for(on.app.cancelled.wait(), 10)
+        await asyncio.wait_for(on.app.cancelled.wait(), 30)
         on.app.cancelled.clear()
         on.app.waiting.clear()
         call = to.unary_unary(WAIT)(b"", timeout=60)
         waiting = asyncio.ensure_future(call)
-        await asyncio.wait_for(on.app.waiting.wait(), 10)
+        await asyncio.wait_for(on.app.waiting.wait(), 30)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        await asyncio.wait_for(on.app.cancelled.wait(), 10)
+        await asyncio.wait_for(on.app.cancelled.wait(), 30)
         assert await to.unary_unary(ECHO)(b"still", timeout=30) == b"still"
 
 
@@ -123,13 +123,13 @@ async def test_a_deadline_and_a_cancelled_call_reach_the_app(tls: bool, tmp_path
 async def test_closing_the_session_ends_the_calls(tls: bool, tmp_path: Path) -> None:
     async with stage(tmp_path if tls else None) as on, on.channel() as to:
         call = asyncio.ensure_future(to.unary_unary(WAIT)(b"", timeout=60))
-        await asyncio.wait_for(on.app.waiting.wait(), 10)
+        await asyncio.wait_for(on.app.waiting.wait(), 30)
         traffic = on.node.gateway.traffic
         assert await traffic.circuits.close_session(on.session, reason=ENDED) == 1
         with pytest.raises(grpc.aio.AioRpcError) as ended:
-            await asyncio.wait_for(call, 10)  # it gives no farewell over TLS: nobody waits for one
+            await asyncio.wait_for(call, 30)  # it gives no farewell over TLS: nobody waits for one
         assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
-        await asyncio.wait_for(on.app.cancelled.wait(), 10)
+        await asyncio.wait_for(on.app.cancelled.wait(), 30)
         await eventually(lambda: not traffic.engine.open.tunnels, "nothing is left open")
         with pytest.raises(ConnectionError):
             await exchange(on.port, b"")
@@ -150,7 +150,7 @@ async def test_who_did_not_open_the_app_gets_nowhere(tls: bool, tmp_path: Path) 
         roots = root_certificates() if tls else b""
         async with channel(circuit.port, roots) as to:
             with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await to.unary_unary(ECHO)(b"x", timeout=5)
+                await to.unary_unary(ECHO)(b"x", timeout=30)
         assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
         assert app.calls == []
         await gateway.get(opened["redirect_url"])
@@ -169,7 +169,7 @@ async def test_an_open_app_needs_no_setup_and_a_list_of_addresses_still_counts()
             (circuit,) = (one for one in table.all() if one.session_id == session)
             assert circuit.port is not None
             async with channel(circuit.port) as to:
-                call = to.unary_unary(ECHO)(b"x", timeout=5)
+                call = to.unary_unary(ECHO)(b"x", timeout=30)
                 if works:
                     assert await call == b"x"
                 else:
@@ -199,7 +199,7 @@ async def test_an_open_endpoint_that_speaks_grpc() -> None:
             assert place.scheme == "grpc"
             assert place.port
             async with channel(place.port) as to:
-                call = to.unary_unary(ECHO)(b"x", timeout=5)
+                call = to.unary_unary(ECHO)(b"x", timeout=30)
                 if is_open:
                     assert await call == b"x"
                 else:

@@ -73,7 +73,7 @@ async def test_checks_run_by_themselves_and_are_counted():
         async def metrics() -> bytes:
             return (await gateway.get(gateway.gateway.addresses.admin + "/metrics")).body
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await gateway.get(url)).status != 503:
                 pass
         assert b'wsproxy_route_checks_total{kind="http",result="bad"}' in await metrics()
@@ -115,7 +115,7 @@ async def test_a_websocket_of_a_model():
         async with ClientSession() as session:
             async with session.ws_connect(url + "/ws", headers=bearer) as socket:
                 await socket.send_str("hello")
-                message = await socket.receive(timeout=5)
+                message = await socket.receive(timeout=20)
                 assert (message.type, message.data) == (WSMsgType.TEXT, "hello!")
 
 
@@ -126,7 +126,7 @@ async def test_case_83_with_the_managers_redis_in_the_settings():
             one, told = str(uuid4()), route(app.port)
             await redis.tell_routes(one, told)
             url = await put(gateway, one, version="v2", open_to_public=True)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while (await gateway.get(url)).status != 200:
                     pass
                 while not (health := (await redis.health(told["route_id"]))[0]):

@@ -1,11 +1,11 @@
 """No route leads to the gateway itself, whatever was announced before (design 9, Targets)."""
 
 import asyncio
-import socket
 from uuid import uuid4
 
 import pytest
 
+from tests.support.apps import unused_port
 from tests.support.node import node, settings
 from wsproxy.data.connections import Connections
 
@@ -26,8 +26,7 @@ async def test_a_listener_of_ours_is_no_target_even_if_the_system_chose_its_port
 
 async def test_a_circuit_that_would_lead_to_itself_does_not():
     """The port is free when it is announced, and the circuit's own when it is used."""
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = held.getsockname()[1]
+    port = await unused_port()
     async with node(settings(v2={"ports": f"{port}-{port}"})) as gateway:
         opened = await gateway.open(port)
         assert opened.port == port
@@ -44,8 +43,7 @@ async def test_a_public_raw_circuit_does_not_connect_to_itself_without_end(monke
         arrivals.append(address)
         return arrived(self, address)
 
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = held.getsockname()[1]
+    port = await unused_port()
     async with node(settings(v2={"ports": f"{port}-{port}"})) as gateway:
         monkeypatch.setattr(Connections, "arrived", counting)
         host, own = await gateway.open_tcp(port, str(uuid4()), open_to_public="true")

@@ -168,7 +168,7 @@ async def handshake(port: int, version: ssl.TLSVersion) -> str | None:
 
 async def test_a_client_that_does_not_speak_tls_does_not_hang(tmp_path: Path) -> None:
     """Neither one that speaks plain HTTP, nor one that says nothing."""
-    async with stage(tmp_path, limits={"head-seconds": 0.3}, **DOMAIN) as (gateway, port):
+    async with stage(tmp_path, limits={"head-seconds": 1.5}, **DOMAIN) as (gateway, port):
         raw = await gateway.open_tcp(port, app="model", protocol="h2")
         addresses = gateway.gateway.addresses
         ports = [int(addresses.api.rpartition(":")[2]), int(addresses.domain.rpartition(":")[2])]

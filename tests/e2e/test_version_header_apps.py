@@ -86,7 +86,7 @@ def said(head: list[bytes]) -> tuple[int, bytes]:
 
 @pytest.fixture(params=MODES)
 async def served(request) -> AsyncIterator[Place]:
-    async with place(request.param, **{"first-byte": 0.3}) as found:
+    async with place(request.param) as found:
         yield found
 
 
@@ -138,7 +138,13 @@ async def test_the_answers_to_an_upgrade(served: Place):
     assert said(head) == (403, b"app")
 
 
-async def test_what_is_said_in_the_apps_place(served: Place):
+@pytest.mark.parametrize("mode", MODES)
+async def test_what_is_said_in_the_apps_place(mode: str):
+    async with place(mode, **{"first-byte": 1.5}) as served:
+        await _say_all(served)
+
+
+async def _say_all(served: Place) -> None:
     async def leave(link: AppLink) -> None:
         await link.head()
 

@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from tests.support.v2 import Clock
 from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.core.version import GroupUnknown, NoAddress, Observation
+from wsproxy.manager import addresses
 from wsproxy.manager.addresses import REST, AddressBook, BookedGroups
 from wsproxy.manager.requests import Said
 
@@ -17,6 +21,17 @@ REFUSED = Said(200, b'{"data": {"scaling_groups": null}, "errors": []}')
 def groups(**addresses: str | None) -> Said:
     listed = [{"name": name, "wsproxy_addr": address} for name, address in addresses.items()]
     return Said(200, json.dumps({"data": {"scaling_groups": listed}}).encode())
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """How long a caller waits for a new answer: here always long enough, unless a test says."""
+
+    def wait(seconds: float) -> None:
+        monkeypatch.setattr(addresses, "PATIENCE", seconds)
+
+    wait(20.0)
+    return wait
 
 
 class Manager:
@@ -40,7 +55,7 @@ class Manager:
 class Book:
     """A book with a clock that the test moves."""
 
-    def __init__(self, answer: Said | Failure | None, deadline: float = 5.0) -> None:
+    def __init__(self, answer: Said | Failure | None, deadline: float = 20.0) -> None:
         self.clock = Clock()
         self.manager = Manager(answer)
         self.book = AddressBook(self.manager, deadline, keep=30.0, clock=self.clock)
@@ -86,12 +101,14 @@ async def test_while_the_manager_is_away_the_last_addresses_hold():
         assert await b.book.find("gpu") == "http://b:1"
 
 
-async def test_nobody_waits_for_a_manager_that_hangs_where_addresses_are_known():
-    async with Book(groups(gpu="http://a:1")) as b:
+async def test_nobody_waits_for_a_manager_that_hangs_where_addresses_are_known(patience):
+    async with Book(groups(gpu="http://a:1"), deadline=60.0) as b:
         await b.book.find("gpu")
         b.manager.answer = None
         b.clock.now += 31
+        patience(0.05)
         assert await b.book.find("gpu") == "http://a:1"
+        patience(20.0)
         b.manager.answer = groups(gpu="http://b:1")
         b.manager.go.set()
         assert await b.book.find("gpu") == "http://b:1"

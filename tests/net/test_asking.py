@@ -46,7 +46,7 @@ async def test_every_animal_gets_its_row(animal: Animal):
         report = judge(await look(address, rules), address)
         took = loop.time() - began
     assert (report.reason, report.version) == (animal.reason, animal.version)
-    assert took < rules.deadline + 2.0
+    assert took < rules.deadline + 10.0  # and not minutes
     assert report.degraded is (animal.reason != "confirmed")
 
 
@@ -134,7 +134,7 @@ async def test_a_tls_server_that_is_slow_to_answer_is_silent_and_not_tls():
 
 async def test_a_plain_server_that_waits_for_the_end_of_the_greeting_is_found_out():
     async with ANIMALS["healthy-v2"]() as address:
-        seen = await look(address.replace("http:", "https:"), AskRules(deadline=2.0))
+        seen = await look(address.replace("http:", "https:"), AskRules(deadline=6.0))
     assert seen == Fault(Trouble.TLS, "a plain HTTP server listens there")
 
 
@@ -147,7 +147,7 @@ async def test_an_https_address_that_never_answers_is_silent():
 @pytest.mark.parametrize("name", ["close", "reset", "half-close", "ssh", "404"])
 async def test_https_to_a_port_that_does_not_greet_back_is_tls(name):
     async with ANIMALS[name]() as address:
-        seen = await look(address.replace("http:", "https:"), AskRules(deadline=2.0))
+        seen = await look(address.replace("http:", "https:"), AskRules(deadline=6.0))
     assert isinstance(seen, Fault) and seen.trouble is Trouble.TLS and seen.detail
 
 
@@ -181,7 +181,7 @@ async def test_the_second_address_of_a_name_is_tried_when_the_first_refuses_or_i
     ):
         ports = [int(each.rpartition(":")[2]) for each in (refusing, silent, healthy)]
         where = [(socket.AF_INET, ("127.0.0.1", port)) for port in ports]
-        seen = await look("http://proxy", AskRules(deadline=3.0, resolver=resolver_to(*where)))
+        seen = await look("http://proxy", AskRules(deadline=9.0, resolver=resolver_to(*where)))
         assert judge(seen).reason == "confirmed"
         seen = await look("http://proxy", AskRules(deadline=0.4, resolver=resolver_to(*where[:2])))
     assert isinstance(seen, Fault) and seen.trouble is Trouble.SILENT
@@ -205,14 +205,14 @@ async def test_a_cancelled_resolution_ends_quietly(monkeypatch):
     def slow(host, port, **options):
         if options.get("flags"):
             raise socket.gaierror(socket.EAI_NONAME, "not numeric")
-        asyncio.run_coroutine_threadsafe(let_go.wait(), loop).result(5)
+        asyncio.run_coroutine_threadsafe(let_go.wait(), loop).result(20)
         return real("127.0.0.1", port, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(resolve("slow", 80), 0.05)
     let_go.set()
-    assert (await asyncio.wait_for(resolve("slow", 80), 5))[0][1] == ("127.0.0.1", 80)
+    assert (await asyncio.wait_for(resolve("slow", 80), 20))[0][1] == ("127.0.0.1", 80)
 
 
 @pytest.mark.parametrize("rounds", [1, 2, 3, 5, 10, 40])

@@ -13,7 +13,7 @@ from tests.support.apps import just_read, raw_app, unused_port
 from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.net.connect import Connected, ConnectRules, connect
 
-RULES = ConnectRules(deadline=2.0, stagger=0.02)
+RULES = ConnectRules(deadline=20.0, stagger=0.02)
 
 
 class Proto(asyncio.Protocol):
@@ -82,7 +82,7 @@ async def test_refused(host: str):
 
 @pytest.mark.parametrize("host", ["no-such-name.invalid", "a" * 70 + ".example", "a..b"])
 async def test_unresolvable(host: str):
-    async with connected(host, 1) as got:
+    async with connected(host, 1, ConnectRules(deadline=2.0)) as got:
         assert isinstance(got, Failure)
         assert got.kind is FailureKind.UNRESOLVABLE
 

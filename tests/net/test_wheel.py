@@ -5,6 +5,7 @@ import gc
 import sys
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from wsproxy.net.timer import Timer
 from wsproxy.net.wheel import PORTION, Wheel
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 @pytest.fixture
@@ -261,9 +262,9 @@ def test_on_a_real_loop(run):
         first, moved = Timer(wheel), Timer(wheel)
         fired: list[str] = []
         moved.set(0.01, lambda: fired.append("too early"))
+        wanted = loop.time() + 3 * TICK
         moved.set(3 * TICK, lambda: done.set_result(loop.time()))
         first.set(TICK, lambda: fired.append("first"))
-        wanted = loop.time() + 3 * TICK
         assert await done >= wanted
         assert fired == ["first"]
         assert wheel.waiting == 0
@@ -295,7 +296,9 @@ def test_others_get_their_turn_between_portions(run):
         for timer in timers:
             timer.set(0.01, fire)
         await all_done
-        assert {PORTION, 2 * PORTION, 3 * PORTION} <= set(seen)
+        steps = [after - before for before, after in pairwise([0, *seen])]
+        assert max(steps) <= PORTION  # in whatever slots they were
+        assert len({*seen} - {0, len(timers)}) >= 3
 
     run(work)
 

@@ -8,7 +8,15 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.apps import AppLink, answering, eventually, raw_app, raw_client, unused_port
+from tests.support.apps import (
+    WAIT,
+    AppLink,
+    answering,
+    eventually,
+    raw_app,
+    raw_client,
+    unused_port,
+)
 from tests.support.models import Model, bulk, entry, route
 from tests.support.v2 import API_SECRET, KEYS, USER, v2
 from wsproxy.core import jwts
@@ -66,7 +74,7 @@ async def test_three_clients_that_leave_do_not_take_the_model_from_everybody(upl
                 link = await app.link(number)
                 await eventually(partial(arrived, link), "the head")
                 client.reset()
-            await asyncio.wait_for(link.ended.wait(), 5)  # the app is told at once
+            await asyncio.wait_for(link.ended.wait(), WAIT)  # the app is told at once
         left.set()
         response, text = await gateway.ask(url)
         assert (response.status, text) == (200, "ok")

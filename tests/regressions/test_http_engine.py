@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.apps import (
     OK,
+    WAIT,
     AppLink,
     answering,
     eventually,
@@ -112,7 +113,7 @@ async def test_d21_a_client_that_leaves_a_quiet_stream_is_noticed_at_once():
         async with raw_client(gw.port) as client:
             await client.send(GET)
             await client.head()
-        await asyncio.wait_for(app.links[0].ended.wait(), 2)
+        await asyncio.wait_for(app.links[0].ended.wait(), WAIT)
         outcome = await gw.site.outcome()
         assert outcome.failure is not None
         assert outcome.failure.side is Side.CLIENT
@@ -128,7 +129,7 @@ async def test_d21_a_client_that_leaves_before_the_answer(how: str):
             await eventually(lambda: link.received.endswith(b"\r\n\r\n"))
             if how == "reset":
                 client.reset()
-        await asyncio.wait_for(link.ended.wait(), 2)
+        await asyncio.wait_for(link.ended.wait(), WAIT)
         assert (await gw.site.outcome()).status == 0
 
 
@@ -162,10 +163,10 @@ async def test_d03_the_first_byte_deadline_does_not_cut_a_slow_answer():
     async def app_script(link: AppLink) -> None:
         await link.head()
         await link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(2.0)
         await link.send(b"k")
 
-    async with raw_app(app_script) as app, gateway(app, rules=EngineRules(first_byte=0.5)) as gw:
+    async with raw_app(app_script) as app, gateway(app, rules=EngineRules(first_byte=1.5)) as gw:
         async with raw_client(gw.port) as client:
             await client.send(GET)
             assert (await client.answer())[1] == b"ok"
@@ -195,7 +196,7 @@ async def test_d01_either_side_s_end_is_told_at_once():
         async with raw_client(gw.port) as client:
             await client.send(UPGRADE)
             await client.until(b"app")
-        await asyncio.wait_for(app.links[0].ended.wait(), 2)
+        await asyncio.wait_for(app.links[0].ended.wait(), WAIT)
         async with raw_client(gw.port) as client:
             await client.send(UPGRADE)
             await client.until(b"app")
@@ -248,7 +249,7 @@ async def test_d23_the_end_of_a_circuit_ends_its_tunnels_with_a_reason():
         assert gw.engine.activity.meter(CIRCUIT).connections == 1
         assert gw.engine.open.end_circuit(CIRCUIT, CloseReason.SESSION_ENDED) == 1
         assert await client.end() == b"\x88\x0f\x03\xe9session-ended"
-        await asyncio.wait_for(app.links[0].ended.wait(), 2)
+        await asyncio.wait_for(app.links[0].ended.wait(), WAIT)
 
 
 async def test_d23_no_reason_is_put_into_the_middle_of_a_frame():

@@ -9,7 +9,7 @@ import os
 import pytest
 
 from tests.support import streams
-from tests.support.apps import exchange, raw_app, raw_client
+from tests.support.apps import eventually, exchange, raw_app, raw_client
 from tests.support.node import node, settings
 from tests.support.v1_gateway import SID, Options, port_of, v1_gateway
 from wsproxy.core.v1pages import raw_answer
@@ -74,4 +74,4 @@ async def test_bug_environments_of_start_service_are_an_object_and_stay_one():
         manager = {"endpoint": f"http://127.0.0.1:{behind.port}", "forward": True}
         async with node(settings(manager=manager)) as gateway:
             await gateway.ask("POST", f"/session/{SID}/start-service", data=sent)
-        assert behind.received.endswith(b"\r\n\r\n" + sent)
+        await eventually(lambda: behind.received.endswith(b"\r\n\r\n" + sent), "the same body")

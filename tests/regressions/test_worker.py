@@ -12,6 +12,7 @@ from tests.data.test_listeners import a_node
 from tests.data.test_listeners import port_of as ready
 from tests.data.test_tcp import everybody, port_of, tcp
 from tests.support.apps import (
+    WAIT,
     AppLink,
     answering,
     eventually,
@@ -143,7 +144,7 @@ async def test_bug_websockets_of_the_app_outlived_an_abrupt_client():
             for client in clients:
                 client.reset()
             for link in app.links:
-                await asyncio.wait_for(link.ended.wait(), 5)
+                await asyncio.wait_for(link.ended.wait(), WAIT)
         await eventually(lambda: not gw.engine.open.tunnels)
 
 
@@ -159,7 +160,7 @@ async def test_bug_the_browser_was_accepted_before_the_app_was_connected():
 
     async with raw_app(app_script) as app, gateway(app) as gw, raw_client(gw.port) as client:
         await client.send(UPGRADE)
-        await asyncio.wait_for(arrived.wait(), 5)
+        await asyncio.wait_for(arrived.wait(), WAIT)
         reading = asyncio.ensure_future(client.head())
         done, _ = await asyncio.wait([reading], timeout=0.05)
         assert not done
@@ -198,6 +199,6 @@ async def test_d14_stopping_lets_a_stream_end():
 
 async def test_bug_a_silent_client_was_never_closed():
     """There was no deadline for a head."""
-    async with raw_app(just_read) as app, gateway(app, rules=EngineRules(head_seconds=0.05)) as gw:
+    async with raw_app(just_read) as app, gateway(app, rules=EngineRules(head_seconds=1.0)) as gw:
         assert (await exchange(gw.port, b"GET / HT")).startswith(b"HTTP/1.1 408 ")
         assert app.links == []

@@ -11,8 +11,8 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-WAIT = 5.0
-"""Seconds after which a test that waits for bytes has failed."""
+WAIT = 20.0
+"""Seconds after which a test that waits for something has failed: a busy machine stalls."""
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

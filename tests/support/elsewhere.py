@@ -8,7 +8,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-WAIT = 10.0
+WAIT = 30.0
 """Seconds for a server to start or to stop."""
 
 

@@ -73,7 +73,7 @@ class V1Gateway:
         store = MemoryStore()
         self.feed = Feed(store, node="here")
         self.circuits = Circuits(store, self.feed, self.listeners)
-        self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10))
+        self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
 
     def _listener(self, circuit: Circuit) -> Factory:
         route = circuit.routes[0]

@@ -118,7 +118,7 @@ class V2:
         self.session = ClientSession(
             connector=TCPConnector(force_close=True),
             cookie_jar=DummyCookieJar(),
-            timeout=ClientTimeout(total=10),
+            timeout=ClientTimeout(total=30),
         )
 
     def at(self, url: str) -> str:

@@ -8,7 +8,8 @@ dead one, and clients then refuse to delete sessions (protocol 8.1, design 3).
 import asyncio
 import hashlib
 import ssl
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -67,6 +68,7 @@ class FrontVersions:
         *,
         deadline: float,
         verify_tls: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._reports = reports
@@ -75,7 +77,7 @@ class FrontVersions:
         self._verify = verify_tls
         self._session: aiohttp.ClientSession | None = None
         self._latest: dict[Key, Question] = {}
-        self._probe: Probe[Key] = Probe(self._ask, ProbeRules(keep=0.0))
+        self._probe: Probe[Key] = Probe(self._ask, ProbeRules(keep=0.0), clock)
         self._tasks = Tasks("front")
 
     async def report_for(self, group: str, target: str, fields: Fields) -> VersionReport:
