@@ -130,6 +130,7 @@ async def test_only_the_animals_that_are_met_live():
 
 HASTY = replace(GOOD, hurried=True)
 LATE = replace(GOOD, report=Sign.BAD, slowest=IN_TIME + 1)
+SILENCED = replace(GOOD, report=Sign.BAD, silenced=True)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +140,8 @@ LATE = replace(GOOD, report=Sign.BAD, slowest=IN_TIME + 1)
         ("webui-22.09/v1/refuse", HASTY, True),
         ("webui-22.09/v1/hang", HASTY, False),
         ("webui-22.09/v1/hang", LATE, True),
+        ("webui-22.09/v1/refuse", SILENCED, True),
+        ("webui-22.09/v1/hang", SILENCED, False),
         ("webui-22.09/v1/refuse", replace(GOOD, report=Sign.BAD), False),
     ],
 )

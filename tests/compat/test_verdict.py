@@ -215,6 +215,12 @@ def test_any_reason_is_one_that_there_is():
     assert says_why("address-answers-404") and not says_why("address-not-set")
 
 
+@pytest.mark.parametrize("reason", ["address-silent", "manager-silent"])
+def test_that_somebody_was_called_silent_is_noted(reason):
+    assert judged(WANTED, second(Asked(200, Report("v1", reason), 0.1))).silenced
+    assert not judged(WANTED, WELL).silenced
+
+
 def test_the_last_report_is_told():
     assert judged(WANTED, replace(WELL, asked=())).reported == ""
     assert judged(WANTED, second(Asked(503, Report(""), 0.1))).reported == "503"

@@ -36,10 +36,11 @@ FEW = 20
 
 
 def may_be_haste(result: Result) -> bool:
-    """Whether a client lost its patience where nobody is silent: on a busy machine that happens,
-    and is nobody's fault. Of many it is: then the target is what is slow."""
+    """Whether a client lost its patience, or somebody was called silent, where nobody is: on a busy
+    machine that happens, and is nobody's fault. Of many it is: then the target is what is slow."""
     verdict = result.verdict
-    return verdict.late or (verdict.hurried and not is_slow(result.cell))
+    silence = verdict.hurried or verdict.silenced
+    return verdict.late or (silence and not is_slow(result.cell))
 
 
 async def run(

@@ -19,6 +19,9 @@ from wsproxy.sim.traits import ManagerTraits, NoAddress
 IN_TIME = 3.0
 """Seconds for a version report: clients of 22.x to 23.09 wait five (P 9.5)."""
 
+SILENT = "-silent"
+"""The end of reasons that are told when nobody answered in time."""
+
 ANY = ""
 """A reason that is not known beforehand: any that says why it is v1."""
 
@@ -161,6 +164,8 @@ class Verdict:
     slowest: float = 0.0
     """Of the answers to the version question."""
     hurried: bool = False
+    silenced: bool = False
+    """A report says that somebody is silent."""
     played: bool = True
 
     @property
@@ -201,6 +206,7 @@ def judged(wanted: Should, seen: Seen) -> Verdict:
         seconds=seen.seconds,
         slowest=max((one.seconds for one in seen.asked), default=0.0),
         hurried=seen.hurried,
+        silenced=any(one.report.reason.endswith(SILENT) for one in seen.asked),
     )
 
 
