@@ -1,6 +1,12 @@
 """The pages that are written by playing."""
 
+from dataclasses import replace
+
 from scripts import compat
+from wsproxy.cli.compat import JOBS
+from wsproxy.compat.outcome import Run
+from wsproxy.compat.play import Result
+from wsproxy.compat.verdict import Sign, Verdict
 
 
 def test_a_stale_page_is_shown_and_written(tmp_path, monkeypatch, capsys):
@@ -14,3 +20,20 @@ def test_a_stale_page_is_shown_and_written(tmp_path, monkeypatch, capsys):
     assert compat.main([]) == 0
     assert (tmp_path / "a.md").read_text() == "new\n"
     assert compat.main(["--check"]) == 0
+
+
+def test_what_fails_is_played_once_more_by_itself(monkeypatch):
+    """A fault that stays is told; one that a busy machine made is not."""
+    asked: list[tuple[int, int]] = []
+    good = Verdict(Sign.GOOD, Sign.GOOD, Sign.GOOD, Sign.GOOD)
+    bad = replace(good, deletion=Sign.BAD)
+
+    def fake(cells, jobs=JOBS, *, before=False):
+        asked.append((len(cells), jobs))
+        fail = 2 if len(asked) == 1 else 1
+        return Run("", [Result(cell, bad if at < fail else good) for at, cell in enumerate(cells)])
+
+    monkeypatch.setattr(compat, "_run", fake)
+    run = compat.run(before=False)
+    assert asked == [(len(run.results), JOBS), (2, 1)]
+    assert run.bad == [run.results[0]] and len(run.results) > 100
