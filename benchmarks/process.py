@@ -1,5 +1,6 @@
 """Starting and ending the processes of a measurement."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -69,9 +70,16 @@ class Running:
 
 @contextmanager
 def process(
-    arguments: Sequence[object], core: Core = None, log: Path | None = None
+    arguments: Sequence[object],
+    core: Core = None,
+    log: Path | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    passed: Sequence[socket.socket] = (),
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A child that is ended with the block. What it says to stderr goes to ``log``."""
+    """A child that is ended with the block. What it says to stderr goes to ``log``; what is
+    ``passed`` it has under the same numbers.
+    """
     with open(log or "/dev/null", "ab") as errors:
         child = subprocess.Popen(
             [str(one) for one in arguments],
@@ -80,6 +88,8 @@ def process(
             stderr=errors,
             preexec_fn=pinned_to(core),
             cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            pass_fds=[sock.fileno() for sock in passed],
         )
     try:
         yield child

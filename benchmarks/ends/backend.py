@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.ends.calls import Wrong, connected, listening, read_head
 from benchmarks.machine import Core
-from benchmarks.process import Running, free_port, process, wait_for
+from benchmarks.process import Running, process
 
 SMALL = b"x" * 128
 """Body of a small answer, at ``/api/kernels?1``."""
@@ -59,13 +60,31 @@ def backend(folder: Path, core: Core, files: int = 4096) -> Iterator[Running]:
     program = nginx()
     if program is None:
         raise SystemExit("nginx, the backend of these measurements, is not installed")
-    port = free_port()
     own = folder / "backend"
     own.mkdir(exist_ok=True)
     settings = own / "backend.conf"
-    text = CONFIG.format(user=USER, folder=folder, port=port, small=SMALL.decode(), files=files)
-    settings.write_text(text)
     command = [program, "-e", str(own / "start.err"), "-c", str(settings), "-p", str(own)]
-    with process(command, core) as child:
-        wait_for(port, child)
-        yield Running("direct", port, child.pid, proxy=False)
+    with listening() as listener:
+        port = listener.getsockname()[1]
+        text = CONFIG.format(user=USER, folder=folder, port=port, small=SMALL.decode(), files=files)
+        settings.write_text(text)
+        # nginx takes over sockets that its environment names, as it does when it replaces itself;
+        # what it accepts there has the options of the socket
+        taken = {"NGINX": f"{listener.fileno()};"}
+        with process(command, core, environment=taken, passed=[listener]) as child:
+            listener.close()  # so that nobody is kept waiting when it did not start
+            direct = Running("direct", port, child.pid, proxy=False)
+            _answers(direct)
+            yield direct
+
+
+def _answers(direct: Running) -> None:
+    """Wait for the first answer; the socket takes calls before nginx has begun."""
+    try:
+        with connected(direct) as call:
+            call.sendall(direct.request("/api/kernels?1"))
+            read_head(call)
+    except (OSError, Wrong) as error:
+        raise SystemExit(
+            f"nginx, the backend of these measurements, did not start: {error}"
+        ) from None

@@ -41,15 +41,21 @@ def ready(end: socket.socket) -> None:
         end.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
 
 
+def listening() -> socket.socket:
+    """On a port that the system has chosen."""
+    listener = socket.socket()
+    ready(listener)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(4096)
+    return listener
+
+
 def announced() -> socket.socket:
     """Where an end is called. The system's choice of a port is printed, as
     ``benchmarks.process.module`` expects; so many may call as files may be open.
     """
     raise_file_limit()
-    listener = socket.socket()
-    ready(listener)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(4096)
+    listener = listening()
     sys.stdout.write(f"{listener.getsockname()[1]}\n")
     sys.stdout.flush()
     return listener
