@@ -57,7 +57,7 @@ async def test_a_client_that_takes_nothing_is_reset_and_the_app_is_free(splice: 
 async def test_a_client_that_takes_a_little_at_a_time_gets_everything(splice: int):
     gateways: list[Gateway] = []
     size = 1 << 20
-    rules = EngineRules(stalled=0.4, splice=splice)
+    rules = EngineRules(stalled=1.5, splice=splice)
     async with raw_app(long_answer(gateways, size, 200_000)) as app:
         async with gateway(app, rules=rules) as gw:
             gateways.append(gw)
@@ -65,9 +65,9 @@ async def test_a_client_that_takes_a_little_at_a_time_gets_everything(splice: in
                 loop = asyncio.get_running_loop()
                 await loop.sock_sendall(sock, GET)
                 received = b""
-                for _ in range(30):
+                for _ in range(40):
                     received += await asyncio.wait_for(loop.sock_recv(sock, 2048), 20)
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(0.06)
                 while len(received.partition(b"\r\n\r\n")[2]) < size:
                     more = await asyncio.wait_for(loop.sock_recv(sock, 1 << 16), 20)
                     assert more, f"cut after {len(received)}"
@@ -89,14 +89,14 @@ async def test_who_rests_full_is_not_reset_until_it_asks_again():
 
     again = asyncio.Event()
     async with raw_app(script) as app:
-        async with gateway(app, rules=EngineRules(stalled=0.2, splice=NEVER)) as gw:
+        async with gateway(app, rules=EngineRules(stalled=1.0, splice=NEVER)) as gw:
             with small_reader(gw.port) as sock:
                 loop = asyncio.get_running_loop()
                 await loop.sock_sendall(sock, GET)
                 assert (await gw.site.outcome()).failure is None
                 (client,) = gw.engine.open.clients
                 assert client.full  # type: ignore[attr-defined]
-                await asyncio.sleep(0.5)  # more than once
+                await asyncio.sleep(2.5)  # more than once
                 await loop.sock_sendall(sock, GET.replace(b"/", b"/again", 1))
                 await asyncio.wait_for(again.wait(), 20)
                 failure = (await gw.site.outcome(1)).failure

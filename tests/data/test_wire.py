@@ -145,7 +145,7 @@ async def test_a_pipelined_request_that_arrives_with_an_answer_is_read_apart():
             await link.send(OK)
             answers = b""
             while answers.count(b"\r\n\r\nok") < 3:
-                more = await asyncio.wait_for(loop.sock_recv(sock, 65536), 5)
+                more = await asyncio.wait_for(loop.sock_recv(sock, 65536), 20)
                 assert more, answers
                 answers += more
             assert answers.count(b"HTTP/1.1 200 OK") == 3
@@ -216,7 +216,7 @@ async def test_a_large_early_answer_reaches_a_slow_client_whole(held_by: str):
             received = b""
             while len(received.partition(b"\r\n\r\n")[2]) < size:
                 await loop.sock_sendall(sock, b"x")
-                more = await asyncio.wait_for(loop.sock_recv(sock, 16384), 5)
+                more = await asyncio.wait_for(loop.sock_recv(sock, 16384), 20)
                 assert more, f"cut after {len(received)}"
                 received += more
 
@@ -245,7 +245,7 @@ async def test_a_client_that_takes_little_at_a_time_gets_its_whole_answer():
             for _ in range(40):
                 received += len(await loop.sock_recv(sock, 2048))
                 await asyncio.sleep(0.06)
-            while more := await asyncio.wait_for(loop.sock_recv(sock, 1 << 16), 5):
+            while more := await asyncio.wait_for(loop.sock_recv(sock, 1 << 16), 20):
                 received += len(more)
     assert received > size
 
