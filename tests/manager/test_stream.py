@@ -21,6 +21,7 @@ from wsproxy.core.failure import Failure, FailureKind, Side
 from wsproxy.manager.handshake import HandshakeRules
 from wsproxy.manager.stream import ManagerStreams, StreamRules
 from wsproxy.manager.tunnel import Tunnel, TunnelClosed, TunnelRules
+from wsproxy.net.sockets import undelivered
 
 ACCESS, SECRET = next(iter(KEYS.items()))
 ROUTE = ThroughManager("3f1c0b3e", "jupyter", "conf")
@@ -483,6 +484,7 @@ async def test_bug_what_the_system_still_kept_counted_as_gone(end):
             tunnel, sink = await opened(made)
             tunnel.write(bytes(size))
             assert not tunnel.get_write_buffer_size()
+            assert undelivered(tunnel)  # a relay that closes looks at that
             end(tunnel)
             assert await served > size
             assert await sink.lost is None

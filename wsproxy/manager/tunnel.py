@@ -184,6 +184,10 @@ class Tunnel(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return self._socket.get_write_buffer_size()
 
+    def undelivered(self) -> int:
+        """See ``net.sockets.undelivered``."""
+        return undelivered(self._socket)
+
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         if not self._socket.is_closing():
             self._socket.set_write_buffer_limits(high, low)

@@ -5,6 +5,7 @@ import contextlib
 import socket
 import struct
 import sys
+from typing import Protocol, runtime_checkable
 
 from wsproxy.core.pacing import UNPACED, paces, stays_here
 
@@ -103,11 +104,20 @@ def _let_go(transport: asyncio.Transport, *, calm: bool) -> None:
     loop.call_later(_LOOK, lambda: _let_go(transport, calm=not left))
 
 
+@runtime_checkable
+class Layered(Protocol):
+    """A transport upon another one's socket, which it shows to nobody."""
+
+    def undelivered(self) -> int: ...
+
+
 def undelivered(transport: asyncio.WriteTransport) -> int:
     """Bytes that were written and have not arrived at the other side's system, as far as this one
     tells. It gets smaller as long as the other side takes anything at all; the transport's own
     buffer does not, for the system asks for more only when much of what it keeps has left.
     """
+    if isinstance(transport, Layered):
+        return transport.undelivered()
     return transport.get_write_buffer_size() + (_unconfirmed(transport) or 0)
 
 
