@@ -60,3 +60,18 @@ def test_the_admin_port_has_names_of_its_own(api, admin, host, insists, allowed)
     assert bind is not None
     guard = rules.admin_guard(config, bind, config.base_url())
     assert guard.allows(host, insists) is allowed
+
+
+def test_the_engine_has_the_limits_of_the_settings():
+    limits = {
+        "head-seconds": 1.5,
+        "slot-wait": 2.5,
+        "first-byte": 3.5,
+        "stalled": 4.5,
+        "idle": 5.5,
+        "total": 6.5,
+        "connections-per-client": 7,
+    }
+    made = rules.engine_rules(settings(limits=limits))
+    assert [made.head_seconds, made.slot_wait, made.first_byte] == [1.5, 2.5, 3.5]
+    assert [made.stalled, made.idle, made.total, made.per_client] == [4.5, 5.5, 6.5, 7]
