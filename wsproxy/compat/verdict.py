@@ -173,6 +173,11 @@ class Verdict:
         return self.played and Sign.BAD not in self.signs
 
     @property
+    def rushed(self) -> bool:
+        """Whether somebody's time was up."""
+        return self.late or self.hurried or self.silenced
+
+    @property
     def late(self) -> bool:
         """Whether a report that is the target's took too long."""
         return self.report is Sign.BAD and self.slowest > IN_TIME
