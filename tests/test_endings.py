@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.apps import eventually
 from tests.support.circuits import FakeHost
+from tests.support.logs import logged
 from tests.support.redis import RedisServer, redis_server
 from tests.support.v2 import V2, Wish, v2
 from wsproxy.core.circuit import CloseReason
@@ -102,8 +103,8 @@ async def test_after_an_absence_the_manager_is_asked(redis, caplog):
         await redis.ended(session.encode())
         await eventually(lambda: not parts.listener.away, "Redis to be back")
         await eventually(lambda: parts.asked == 1, "the manager to be asked")
-        told = [one for one in caplog.records if one.name.startswith("wsproxy")]
-        assert len([one for one in told if one.levelno >= logging.WARNING]) == 1
+        warnings = [one for one in logged(caplog.records) if one.levelno >= logging.WARNING]
+        assert len(warnings) == 1
 
 
 async def test_a_fault_of_ours_does_not_end_the_listening(redis, caplog, monkeypatch):

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.apps import answering, eventually, raw_app
+from tests.support.logs import logged
 from tests.support.models import Model, bulk, route
 from tests.support.redis import LIVE, RedisServer, redis_server
 from tests.support.v2 import V2, Wish, v2
@@ -211,8 +212,7 @@ async def test_that_it_is_away_is_told_before_there_are_endpoints(redis, caplog)
         await eventually(lambda: follower.away, "that it is away is noticed")
         await redis.start()
         await eventually(lambda: not follower.away, "that it is back is noticed")
-    told = [record for record in caplog.records if record.name.startswith("wsproxy")]
-    assert [record.levelname for record in told] == ["WARNING", "INFO"]
+    assert [record.levelname for record in logged(caplog.records)] == ["WARNING", "INFO"]
 
 
 async def test_a_server_that_is_no_redis_is_one_that_is_away():

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.apps import eventually
 from tests.support.circuits import SESSION, circuit
+from tests.support.logs import logged
 from tests.support.redis import LIVE, redis_server
 from wsproxy.core.circuit import Circuit
 from wsproxy.core.meter import Meter
@@ -128,8 +129,7 @@ async def test_an_absence_is_told_once_and_its_end(redis, caplog):
         await redis.start()
         await eventually(lambda: not node.teller.away, "Redis to be back")
         assert await redis.text(LAST) == "1700000010"
-    told = [one for one in caplog.records if one.name.startswith("wsproxy")]
-    warnings = [one for one in told if one.levelno >= logging.WARNING]
+    warnings = [one for one in logged(caplog.records) if one.levelno >= logging.WARNING]
     assert len(warnings) == 1
     assert "away" in warnings[0].getMessage()
     assert "is back" in caplog.text
