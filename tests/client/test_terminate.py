@@ -265,7 +265,7 @@ class TestTheZoo:
         began = time.monotonic()
         async with animal() as address:
             [result] = await terminate(manager.api(), ONE, gateway=address, rules=rules)
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 10
         assert result.session == DELETED and ONE not in manager.sessions
         assert result.circuits.fate in (Fate.FAILED, Fate.NONE)
         if result.circuits.fate is Fate.FAILED:
@@ -318,7 +318,7 @@ class TestTime:
         began = time.monotonic()
         results = await terminate(manager.api(), ONE, TWO, gateway=gateway.url, rules=rules)
         gateway.hold.set()
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 10
         for result in results:
             assert result.session == DELETED
             assert result.circuits.fault is not None
@@ -378,7 +378,7 @@ class TestTime:
             who = replace(manager.api(), endpoint=url)
             results = await terminate(who, *names, gateway=gateway.url, rules=rules)
             held.set()
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 10
         assert matches <= 8 and not manager.sessions
         assert {result.circuits for result in results} == {UNKNOWN}
 
@@ -411,11 +411,11 @@ class TestTime:
         ids = [f"{n:08d}-1111-4111-8111-111111111111" for n in range(60)]
         manager.sessions = {one: (one, "AKUSER") for one in ids}
         gateway.hold = asyncio.Event()
-        rules = ClientRules(deletion=DeletionRules(cleanup=0.8, call=60.0, cleaning=2))
+        rules = ClientRules(deletion=DeletionRules(cleanup=0.3, call=60.0, cleaning=2))
         began = time.monotonic()
         results = await terminate(manager.api(), *ids, gateway=gateway.url, rules=rules)
         gateway.hold.set()
-        assert time.monotonic() - began < 20  # one turn, not thirty
+        assert time.monotonic() - began < 5  # one turn, not thirty
         assert len(gateway.asked) <= 8 and not manager.sessions
         for result in results:
             assert result.circuits.fault is not None

@@ -24,14 +24,12 @@ async def installed(monkeypatch) -> AsyncIterator[tuple[Stage, str]]:
 
 
 async def terminated_as_a_web_ui_does(base: str, prefix: str, stage: Stage) -> list[int]:
-    """Check and delete with the access key; the statuses. A user interface waits for each for a
-    second, which a busy machine may need for itself.
-    """
+    """Check and delete with the access key, each awaited at most a second; the statuses."""
     key, session = stage.user.access_key, stage.beta.id
     seen = []
     async with ClientSession() as http:
         for end in ("", "/delete"):
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(1.0):
                 async with http.get(f"{base}{prefix}/proxy/{key}/{session}{end}") as answer:
                     await answer.read()
                     seen.append(answer.status)

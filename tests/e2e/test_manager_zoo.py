@@ -26,7 +26,7 @@ from wsproxy.manager.handshake import HandshakeRules
 
 PROBE = {"probe-deadline": 0.4}
 HASTE = {"connect": 1.5, "first-byte": 1.5}
-IN_TIME = 20.0
+IN_TIME = 10.0
 """Seconds for one step; the deadlines above are far below it, those of managers far above."""
 
 BRIEF = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"

@@ -1,4 +1,6 @@
-"""One deadline for taking something, on real sockets and a loop whose clock the test moves."""
+"""One deadline for taking something, on a loop whose clock the test moves; with real sockets in
+``tests/data/test_slow_clients.py``.
+"""
 
 import asyncio
 from typing import cast
